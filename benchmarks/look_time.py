@@ -12,9 +12,10 @@ from statistics import median
 
 import numpy as np
 
+from surefoot.analysis.pairwise import compare_all
 from surefoot.analysis.scale import scale_of
 from surefoot.analysis.settings import group
-from surefoot.analysis.verdict import compare, judge
+from surefoot.analysis.verdict import judge
 from surefoot.store import Store
 from surefoot.store.design import Design, Planned, Sizing, TrialPart
 from surefoot.store.protocol import Protocol
@@ -77,7 +78,7 @@ def look(store, design):
     read = time.perf_counter()
     arms, scale = group(found), scale_of(found[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    verdict = judge(results, scale, compare(results, scale, looked={arm.label: arm.looked() for arm in arms}))
+    verdict = judge(results, scale, compare_all(results, scale, looked={arm.label: arm.looked() for arm in arms}))
     return read - start, time.perf_counter() - read, verdict
 
 

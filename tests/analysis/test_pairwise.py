@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from surefoot.analysis.pairwise import asked, compare_all, families, tie_groups
+from surefoot.analysis.families import asked, families
+from surefoot.analysis.pairwise import compare_all, tie_groups
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
 from surefoot.statistics.looks import Looks, p_value

@@ -57,7 +57,7 @@ def test_calibration_catches_margins_without_a_correction_for_pairs(monkeypatch)
 
 def test_calibration_catches_a_test_on_one_side_only_of_the_mean(monkeypatch):
     """That no difference was found is no equality: the mistake that the margin is there to mend."""
-    monkeypatch.setattr(equivalence, "_one_sided", lambda leads, _: 0.0 if np.mean(leads) > -MARGIN else 1.0)
+    monkeypatch.setattr(equivalence, "one_sided", lambda leads, _: 0.0 if np.mean(leads) > -MARGIN else 1.0)
     assert not false_margins(NORMAL, 2, (5,), 200, rng(34)).holds
 
 

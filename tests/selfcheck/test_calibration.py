@@ -10,7 +10,7 @@ from scipy import stats
 
 from samples import PROTOCOL, article, entered, trial
 from short_calibration import few_looks, few_rows, no_rows
-from surefoot.analysis import group, pairwise, verdict
+from surefoot.analysis import group, pairwise
 from surefoot.analysis.scale import Scale
 from surefoot.cli import check_calibration
 from surefoot.errors import UsageError
@@ -120,7 +120,7 @@ def test_calibration_catches_a_verdict_that_ignores_an_earlier_look(monkeypatch)
     def forgetful(*given, looked, **options):  # noqa: ARG001
         return pairwise.compare_all(*given, **options)
 
-    monkeypatch.setattr(verdict, "compare_all", forgetful)
+    monkeypatch.setattr(calibration, "compare_all", forgetful)
     assert not looked_at(NORMAL, 2, (6, 7, 8, 9, 10, 11), 800, rng(19)).holds
 
 
@@ -156,7 +156,7 @@ def test_calibration_catches_one_family_without_holm(monkeypatch):
 def test_trials_without_a_score_have_diverged_and_are_judged():
     scores = DIVERGING.draw(rng(17), 1, 2, 10)[0]
     assert 0 < np.isnan(scores).sum() < 12
-    (row,) = verdict.compare(by_label(scores), Scale())
+    (row,) = pairwise.compare_all(by_label(scores), Scale())
     assert (row.n, row.difference.n) == (10, 10), "a seed that diverged counts as a guess"
 
 

@@ -1,7 +1,8 @@
-"""Whether two optimizers are equal within a margin, or one is not worse by it, and when an open pair would be told.
+"""Closeness: whether two optimizers are equal within a margin, or one is not worse by it.
 
-Both questions have a family-wise error of 5 % of their own, beside that of differences: over all pairs of a family,
-like the verdict, as the best was picked by looking at the same numbers.
+These questions have an error rate of 5 % of their own, beside that of differences. It covers all pairs of a family, as
+in the verdict, because the best was picked by looking at the same numbers. An open pair gets a forecast: how many more
+seeds would decide it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from surefoot.store.margin import Margin
 
 @dataclass(frozen=True)
 class Closeness:
-    """What a pair tells of a `margin`, in the unit of the scores; the mean of what it came to if it is relative.
+    """The tests of a pair, a and b, against a margin.
 
-    `a_worse` and `b_worse` are p-values, adjusted over the family and for looks: of a being worse than b by the margin
-    or more, and of b being worse than a. `more` is how many more seeds would most likely tell whether both are equal
-    or one is ahead, None where that is more than anybody would run.
+    Attributes:
+        margin: in the unit of the scores; of a relative one, its mean over the seeds.
+        a_worse: p-value of a being worse than b by the margin or more, adjusted over the family and for looks.
+        b_worse: the same of b being worse than a.
+        more: further seeds that would most likely decide the pair; None for more than `MOST_SEEDS` in all.
     """
 
     margin: float
@@ -53,7 +56,7 @@ class Closeness:
 
 @dataclass(frozen=True)
 class Near:
-    """A pair that is asked for its closeness: the gains of a over b by seed, the margin at each, and the looks."""
+    """The data of a pair for its closeness: by seed the gains of a over b and the margins; and the looks."""
 
     gains: Sequence[float]
     margins: Sequence[float]
@@ -62,19 +65,19 @@ class Near:
 
     @classmethod
     def of(cls, a: Sequence[float], b: Sequence[float], sign: int, margin: Margin, looks: Looks, step: float) -> Near:
-        """Of the scores of two optimizers in the order in which seeds came; times `sign`, larger is better."""
+        """Return the data of two rows of scores, in the order in which seeds came; times `sign`, larger is better."""
         pairs = list(zip(a, b, strict=True))
         return cls([sign * (x - y) for x, y in pairs], [margin.of(x, y) for x, y in pairs], looks, step)
 
     @property
     def p_values(self) -> tuple[float, float]:
-        """Of a being worse than b by the margin, and of b being worse than a; unadjusted."""
+        """The unadjusted p-values of a being worse by the margin, and of b being worse."""
         a = [margin + gain for gain, margin in zip(self.gains, self.margins, strict=True)]
         b = [margin - gain for gain, margin in zip(self.gains, self.margins, strict=True)]
         return short_of(a, self.looks, self.resolution), short_of(b, self.looks, self.resolution)
 
     def more(self, pairs: int) -> int | None:
-        """How many more seeds would tell, in a family of so many pairs."""
+        """Return how many more seeds would decide this pair, in a family of so many pairs."""
         spread = max(deviation(self.gains), self.resolution)
         if not spread:
             return 1
@@ -83,7 +86,7 @@ class Near:
 
 
 def closeness(family: Sequence[Near], others: int = 0) -> list[Closeness]:
-    """The closeness of every pair of a family, which an earlier verdict tested with so many other pairs."""
+    """Return the closeness of every pair; `others` counts further pairs of the family, from an earlier verdict."""
     pairs = len(family) + others
     p_values = adjusted([*(one.p_values for one in family), *[(1.0, 1.0)] * others])
     return [Closeness(fmean(one.margins), a, b, one.more(pairs)) for one, (a, b) in zip(family, p_values, strict=False)]

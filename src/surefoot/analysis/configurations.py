@@ -1,7 +1,7 @@
-"""The configurations of a search: what was tried, how each ended, in which ranges, and what that tells of the rate.
+"""The configurations of a search: what was tried in which ranges, how it ended, and what it shows about the rate.
 
-Good is near the best: within a percentage point of a share or, for other metrics, within a part of the way from what
-is usual after the first epoch to the best, since their unit tells nothing.
+A good configuration is near the best one: within a percentage point of a share. The unit of any other metric says
+nothing, so good is there a part of the way from the median after the first epoch to the best.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ SPACINGS: dict[str, Spacing] = {"log": "log", "one_minus": "log of 1 - x", "unif
 WORST_FIRST: tuple[Status, ...] = ("failed", "diverged", "running", "finished")
 
 GOOD = 0.01
-"""A trial is good if its validation metric is within this of its optimizer's best: one percentage point of a share."""
+"""The largest distance of a good trial from its optimizer's best, for a share: one percentage point."""
 
 GOOD_PART = 0.05
-"""For other metrics: this part of the way from what is usual after the first epoch to the best."""
+"""The same for other metrics, as a part of the way from the median after the first epoch to the best."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """One configuration: the searched values, mean validation metric over its `seeds` (None unless all finished).
+    """One configuration: its searched `values`, and the mean validation `metric` over `seeds`.
 
-    One of the best few was run `again` on more seeds.
+    The metric is None unless all trials finished; `status` is that of the worst. `again` are the seeds of the final
+    round, which only the best few take part in.
     """
 
     values: Mapping[str, float]
@@ -48,13 +49,13 @@ class Configuration:
 
     @property
     def score(self) -> float:
-        """The metric, not a number where there is none."""
+        """The metric; NaN where there is none."""
         return nan if self.metric is None else self.metric
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A hyperparameter that was searched: the range that was tried, and the value that was chosen (None: not yet)."""
+    """A hyperparameter that was searched: its tried range, and its `chosen` value, None before there is one."""
 
     name: str
     low: float
@@ -64,12 +65,12 @@ class Searched:
 
 
 class Exploration:
-    """What the trials of one search tell: what was `tried`, and what that tells of the learning rate.
+    """The search of one optimizer: the configurations that were tried, and what they show about the learning rate.
 
     Args:
-        trials: those that tuned one optimizer, one at least.
+        trials: the tuning trials of the optimizer, at least one.
         chosen: the configuration that won; empty before there is one.
-        scale: of the metric.
+        scale: scale of the metric.
     """
 
     def __init__(self, trials: Sequence[Record], chosen: Mapping[str, float], scale: Scale) -> None:
@@ -84,13 +85,13 @@ class Exploration:
 
     @property
     def finalists(self) -> tuple[Configuration, ...]:
-        """Those that were run again on more seeds; none if all were."""
+        """The configurations that were run again on more seeds; none if all were."""
         last = tuple(one for one in self.tried if one.again)
         return last if len(last) < len(self.tried) else ()
 
     @property
     def searched(self) -> tuple[Searched, ...]:
-        """The range that was tried of each hyperparameter, and what was chosen."""
+        """The tried range and the chosen value of each hyperparameter."""
         ranges = self.planned.ranges if self.planned else {}
         found = {name: [one.values[name] for one in self.tried] for name in self.tried[0].values}
         return tuple(
@@ -106,14 +107,14 @@ class Exploration:
 
     @property
     def lr_place(self) -> tuple[int, int] | None:
-        """Where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were."""
+        """The place of the chosen learning rate, 1 for the lowest, and the number of tried ones."""
         rates = sorted({one.values["lr"] for one in self.tried if "lr" in one.values})
         chosen = self.chosen.get("lr")
         return (rates.index(chosen) + 1, len(rates)) if self.finished and chosen in rates else None
 
     @property
     def edge(self) -> Edge | None:
-        """Which end of what was tried the chosen learning rate is, if it is one."""
+        """The end of the tried range at which the chosen learning rate lies; None inside the range."""
         place, count = self.lr_place or (0, 0)
         if count < 2 or 1 < place < count:
             return None
@@ -121,7 +122,7 @@ class Exploration:
 
     @property
     def good_rates(self) -> GoodRates | None:
-        """How much of the tried learning rates was good; None without a range or a result."""
+        """The share of the tried learning rates that was good; None without a range or a result."""
         placed = [one for one in self.tried if one.values.get("lr", 0) > 0]
         if not self.finished:
             return None
@@ -130,7 +131,7 @@ class Exploration:
 
     @property
     def sensitivity(self) -> Sensitivity | None:
-        """How far the best rate may be off; None where more than it was searched, or without a result."""
+        """The tolerance around the best rate; None without a result, or if other hyperparameters were searched too."""
         ended = [one for one in self.tried if one.status != "running"]
         rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
         if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self.finished or self._margin <= 0:
@@ -139,7 +140,7 @@ class Exploration:
 
     @cached_property
     def _margin(self) -> float:
-        """How far below the best still counts as good."""
+        """The distance from the best that still counts as good."""
         if self.scale.metric.share:
             return GOOD
         firsts = (trial.epochs[0].validation_metric for trial in self.trials if trial.epochs)
@@ -147,12 +148,12 @@ class Exploration:
 
 
 def seeds_of(trials: Iterable[Record]) -> tuple[int, ...]:
-    """The seeds of these trials, each once."""
+    """Return the seeds of trials, each once and in order."""
     return tuple(sorted({trial.seed for trial in trials}))
 
 
 def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: Mapping[str, float]) -> Configuration:
-    """How its worst trial ended, and the mean metric where all finished."""
+    """Return a configuration with the status of its worst trial, and the mean metric where all finished."""
     status = min((trial.status for trial in trials), key=WORST_FIRST.index)
     metrics = [trial.epochs[-1].validation_metric if trial.epochs else nan for trial in trials]
     if status == "finished" and not all(map(isfinite, metrics)):

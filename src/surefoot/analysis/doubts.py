@@ -1,10 +1,10 @@
-"""Reasons to doubt a ranking: what a careful reader would ask before believing it; `words.notes` writes them.
+"""Reasons to doubt a ranking: three checks that a careful reader would make. `words.notes` writes them.
 
-Some optimizers contain others: with a large eps Adam is momentum, and with momentum 0 momentum is gradient descent;
-each rule says which (`About.contains`). When each is tuned well, the general one cannot lose on the training loss,
-which is what it minimises; if it does, the search fell short, and the ranking with it. One whose chosen configuration
-diverges was tuned on too few seeds, and one of which no configuration beat guessing was not compared at all. Where a
-task does not tell what guessing gives, nothing is compared with it.
+1. Some optimizers contain others: with a large eps Adam is momentum. Each rule says which (`About.contains`). A
+   well-tuned general one cannot lose on the training loss, which it minimises. If it does, the search fell short.
+2. An optimizer whose chosen configuration diverges was tuned on too few seeds.
+3. An optimizer of which no configuration beats guessing was not compared at all. Tasks of unknown chance are left out.
+
 Source: Choi et al., On Empirical Comparisons of Optimizers for Deep Learning, arXiv:1910.05446.
 """
 
@@ -27,7 +27,7 @@ from surefoot.store.protocol import Protocol
 
 @dataclass(frozen=True)
 class Beaten:
-    """A tuned optimizer with a higher training loss than one that it contains; `knob` turns it into that one."""
+    """A tuned optimizer with a higher training loss than a `special` case of it; `knob` leads there."""
 
     label: str
     special: str
@@ -38,7 +38,7 @@ class Beaten:
 
 @dataclass(frozen=True)
 class Unstable:
-    """What tuning chose on `tuning_seeds` diverged on `diverged` of `judged` measuring seeds."""
+    """An optimizer chosen on `tuning_seeds` seeds that diverged on `diverged` of `judged` measuring seeds."""
 
     label: str
     tuning_seeds: int
@@ -48,9 +48,10 @@ class Unstable:
 
 @dataclass(frozen=True)
 class NoProgress:
-    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach.
+    """An optimizer of which no configuration beat `chance`, the metric of guessing.
 
-    `searched` tells whether there were several; else it is one setting, as it was given.
+    Its `best` (None where all diverged) is within what `luck` alone can reach. `searched` says whether there were
+    several configurations, or one setting as given.
     """
 
     label: str
@@ -66,7 +67,7 @@ Doubt = Beaten | Unstable | NoProgress
 def doubts(
     settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
 ) -> tuple[Doubt, ...]:
-    """Every reason to doubt the ranking of these settings, of which some were tuned as `tuning` tells."""
+    """Return every reason to doubt the ranking of these settings; `tuning` has a row for each tuned one."""
     searches = {row.label: row for row in tuning}
     tuned = [one for one in settings if one.label in searches]
     unstable = [
@@ -78,11 +79,11 @@ def doubts(
 
 
 def beaten(settings: Sequence[Setting]) -> tuple[Beaten, ...]:
-    """Every tuned optimizer that lost on training loss to one that it contains, and not by chance.
+    """Return every optimizer with a clearly higher training loss than one that it contains.
 
     Args:
-        settings: the tuned ones of a study, with the trials of the measuring seeds. Untuned ones would be warned of
-            rightly but to no use.
+        settings: the tuned settings of a study, with their measuring trials. A warning about untuned ones would be
+            right, but of no use.
     """
     losses = {
         one.label: {t.seed: t.outcome.train_loss for t in one.finished if t.outcome and isfinite(t.outcome.train_loss)}
@@ -104,7 +105,7 @@ def beaten(settings: Sequence[Setting]) -> tuple[Beaten, ...]:
 
 
 def family(rule: str, hyper: Mapping[str, object]) -> str:
-    """The name of the rule that a setting comes to: a rule may be another one by its options."""
+    """Return the rule that a setting amounts to: by its options a rule may be another one."""
     if rule not in ("sgd", "momentum", "nesterov"):
         return rule
     if not hyper.get("momentum"):
@@ -113,7 +114,7 @@ def family(rule: str, hyper: Mapping[str, object]) -> str:
 
 
 def knob(rule: str, special: str, hyper: Mapping[str, object]) -> str | None:
-    """The hyperparameter that turns a rule into a special case of it; None if it does not contain it."""
+    """Return the hyperparameter that turns a rule into a special case of it; None if it is no special case."""
     contains = RULES[rule].about.contains if rule in RULES else None
     if contains is None or special not in contains.rules or (contains.when and not hyper.get(contains.when)):
         return None
@@ -121,14 +122,14 @@ def knob(rule: str, special: str, hyper: Mapping[str, object]) -> str | None:
 
 
 def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale, size: Any = None) -> list[NoProgress]:
-    """A doubt when no configuration of an optimizer beat guessing; none when one did.
+    """Return a doubt if no configuration of an optimizer beat guessing; else an empty list.
 
     Args:
-        label: the optimizer's name.
-        values: the best figure of each configuration that was tried; not finite where it diverged.
-        chance: what guessing gets (the share of the largest class), or the initial loss.
-        scale: of the metric.
-        size: examples of which a share was taken, where that is known: then luck must be beaten too.
+        label: name of the optimizer.
+        values: the best figure of each tried configuration; not finite where it diverged.
+        chance: the metric of guessing: the share of the largest class, or the initial loss.
+        scale: scale of the metric.
+        size: number of examples behind a share, if known: luck of three standard deviations must be beaten too.
     """
     known = [value for value in values if isfinite(value)]
     best = scale.best(known) if known else None
@@ -141,7 +142,7 @@ def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale
 def _at_chance(
     settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
 ) -> Iterator[NoProgress]:
-    """The optimizers that learned nothing: the tuned by validation, the others by their test metric."""
+    """Yield the optimizers that learned nothing: tuned ones by validation metric, others by test metric."""
     if (chance := protocol.chance) is None:
         return
     for row in tuning:

@@ -1,8 +1,8 @@
-"""What earlier trials tell about a study that has not run: how long it trains, and what its seeds can tell apart.
+"""The forecast of a study that has not run: how long it trains, and what its seeds can tell apart.
 
-Both are read from records of the past. Where there are none, a time is not guessed, while the spread of paired
-differences of a share such as accuracy is assumed: without a spread nobody could choose a number of seeds. An
-assumption is marked as one. Of other metrics nothing is known beforehand, not even the unit, and nothing is assumed.
+Both come from earlier records. Without any, no time is guessed. The spread of paired differences of a share, such as
+accuracy, is then assumed, and marked as assumed: a user needs one to choose a number of seeds. For other metrics, whose
+unit is unknown, nothing is assumed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ ASSUMED_SPREAD = (0.0023, 0.0032)
 """Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
 
 ASSUMED_SIZE = 10_000
-"""Test examples of those runs."""
+"""Test examples in those runs."""
 
 SAME_STEP = ("task", "batch_size", "device", "recipe")
 
 LEAST_SEEDS = 3
-"""Pairs below which a standard deviation says next to nothing."""
+"""The fewest seeds from which a standard deviation is taken."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions of a share).
+    """The standard deviation of paired differences in the test metric, from `low` to `high`.
 
-    `pairs` counts the pairs of optimizers whose median it is, 0 if it is assumed; `tuned` tells whether both of each
-    pair are tuned.
+    Of a share it is a fraction. It is the median over so many `pairs` of optimizers, 0 if it is assumed. `tuned` says
+    whether these are tuned.
     """
 
     low: float
@@ -51,15 +51,16 @@ class Spread:
 
     @property
     def assumed(self) -> bool:
-        """Whether no earlier trial stands behind it."""
+        """Whether it rests on no earlier trial."""
         return self.pairs == 0
 
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest true difference that is found four times out of five, for each end of the spread, in its unit.
+    """The smallest true difference that is found four times out of five.
 
-    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs.
+    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs. Both have a
+    value for each end of the spread, in the unit of the metric.
     """
 
     seeds: int
@@ -70,7 +71,7 @@ class Detectable:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a study: its trials, how many of them have ended, and those that are left, counted by rule."""
+    """A part of a study: how many trials it has, how many are done, and how many are left for each rule."""
 
     name: str
     trials: int
@@ -80,27 +81,27 @@ class Phase:
 
 @dataclass(frozen=True)
 class Prospect:
-    """What a study would run, how long, where it searches, and what its seeds can tell.
+    """The forecast of a study: what it runs, how long, where it searches, and what its seeds can tell apart.
 
     Attributes:
         study: its name.
-        protocol: how every trial would be trained.
+        protocol: protocol of every trial.
         workers: trials at a time.
         sizing: epochs, tuning trials and seeds.
-        tune_seeds: seeds that tune.
-        budget: seconds that the user allows, if they are counted in time.
-        bought: whose timings tell what such a budget buys: those of an earlier run in the store, or a pilot's.
-        piloted: seconds of training by these timings, where the store has no step times.
-        phases: what is certain.
-        extension: what happens if a best learning rate lies at an edge of ours.
-        step_times: seconds of a step, of each earlier trial in the store.
-        seconds: of training, at least and at most; None if not known.
-        spaces: what is searched for each optimizer.
-        spread: of paired differences; None if nothing is known or assumed.
-        detectable: the differences that the seeds can tell.
-        looks: when the study is looked at, and what is asked of it.
+        tune_seeds: number of tuning seeds.
+        budget: seconds that the user allows; None if the budget is not a time.
+        bought: source of the timings that size such a budget: an earlier run in the store, or a pilot.
+        piloted: seconds of training by these timings, least and most, where the store has no step times.
+        phases: parts that certainly run.
+        extension: the part that runs only if a best learning rate lies at the edge of a default range.
+        step_times: seconds of a step, in each earlier trial in the store.
+        seconds: seconds of training, least and most; None if unknown.
+        spaces: search space of each optimizer.
+        spread: spread of paired differences; None if nothing is known or assumed.
+        detectable: the differences that the seeds can tell apart.
+        looks: planned looks, and the question of the study.
         optimizers: how many are compared.
-        courses: how it goes with no, a small and a large difference, where looks are planned.
+        courses: where looks are planned, the course with no, a small and a large difference.
     """
 
     study: str
@@ -124,21 +125,22 @@ class Prospect:
 
     @property
     def trials(self) -> tuple[int, int]:
-        """How many trials the study has, at least and at most."""
+        """The number of trials, least and most."""
         least = sum(phase.trials for phase in self.phases)
         return least, least + (self.extension.trials if self.extension else 0)
 
     @property
     def left(self) -> tuple[int, int]:
-        """How many of them are still to run, at least and at most."""
+        """The number of trials still to run, least and most."""
         least = sum(sum(phase.left.values()) for phase in self.phases)
         return least, least + (sum(self.extension.left.values()) if self.extension else 0)
 
 
 def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Seconds of a step's gradient by rule, in finished trials of the same task, batch size and device.
+    """Return seconds per gradient for each rule, in finished trials like those of the protocol.
 
-    Of a training function, which does not tell its steps, seconds of an epoch.
+    Task, batch size, device and recipe are the same. For a training function, whose steps are unknown, the figures are
+    seconds per epoch.
     """
     times: dict[str, list[float]] = {}
     for record in records:
@@ -151,12 +153,12 @@ def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[
 
 
 def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, Sequence[float]]) -> float | None:
-    """Seconds that so many trials of each rule train, one after the other; None without any step time.
+    """Return the seconds that trials train, one after the other; None without any step time.
 
     Args:
-        trials: how many of each rule.
-        steps: of each trial.
-        times: from `step_times`; a rule that is not in it takes the median of all.
+        trials: number of trials of each rule.
+        steps: number of steps of each trial.
+        times: result of `step_times`; a rule that is not in it takes the median of all.
     """
     every = [time for found in times.values() for time in found]
     if not every:
@@ -165,11 +167,10 @@ def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, 
 
 
 def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int = UNKNOWN_TEST_SIZE) -> Spread | None:
-    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds.
+    """Return the spread in the measured trials of one protocol: the median over pairs of optimizers that share seeds.
 
-    Tuned ones are paired with each other where there are any: bad defaults scatter far more, and are not what a user
-    asks about. Where too few seeds tell it, it is assumed for a share of `test_size` examples, and None for any other
-    `metric`.
+    If any optimizers are tuned, only these are paired: bad defaults scatter far more, and users do not ask about them.
+    With too few seeds it is assumed for a share of `test_size` examples, and None for any other `metric`.
     """
     arms = group(records)
     tuned = _spreads([arm for arm in arms if arm.tuned_from])
@@ -184,14 +185,14 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
 
 
 def _spreads(arms: Sequence[Setting]) -> list[float]:
-    """The standard deviation of paired differences, for each pair that shares enough seeds."""
+    """Return the standard deviation of paired differences, for each pair that shares enough seeds."""
     scores = [arm.metrics() for arm in arms]
     gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
     return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
 
 
 def courses(plan: LookPlan, optimizers: int) -> tuple[Course, ...]:
-    """How a study of so many optimizers goes with no, a small and a large difference; none without planned looks."""
+    """Return the course of a study with no, a small and a large difference; empty without planned looks."""
     pairs = plan.question.pairs(optimizers)
     if not plan.at or not pairs:
         return ()
@@ -203,10 +204,10 @@ def courses(plan: LookPlan, optimizers: int) -> tuple[Course, ...]:
 def smallest_difference(
     found: Spread, seeds: int, optimizers: int, resolution: float = 0.0, question: Question = BEST
 ) -> Detectable | None:
-    """What so many seeds find with 80 % power among so many optimizers, by the test that the verdict will use.
+    """Return the difference that this many seeds find with 80 % power.
 
-    `resolution` is the smallest step of a score (`scale.Scale`); the question decides how many pairs are tested. None
-    for one seed or one optimizer.
+    It is for the test of the verdict. `resolution` is the smallest step of a score (`scale.Scale`). The question and
+    the number of optimizers decide how many pairs are tested. None for one seed or one optimizer.
     """
     comparisons = question.pairs(optimizers)
     if seeds < 2 or not comparisons:

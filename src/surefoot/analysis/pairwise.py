@@ -1,66 +1,63 @@
-"""Every optimizer against every other of its family: difference, test, and how often one beats the other, seed by seed.
+"""Every optimizer against every other of its family: difference, test, and share of wins, seed by seed.
 
-A study with tuned optimizers asks which is best when tuned, which is best with its defaults, and what tuning gains
-each. Each question is a family with a Holm correction of its own, so that false findings are as rare as is promised.
+The number of pairs picks the test at each look; the scores never do, so the choice costs no validity. The permutation
+test holds its level however scores scatter. With too few pairs for it (below 6 for two optimizers, 8 for four) the
+t-test takes its place, which assumes normal differences. What it found stays found at later looks. Fewer than 5 pairs
+are not tested: they cannot show whether differences are normal.
 
-The number of pairs picks the test at each look, the scores never do, so the choice costs no validity. The permutation
-test decides where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8
-for four) the t-test takes its place, which holds its level only if differences follow a bell curve. What it found stays
-found at later looks. Fewer than 5 pairs cannot show whether differences do, and nothing is tested.
+A user may pick pairs after an earlier verdict on the same seeds: the best two again, or all against the best. So a
+family is never smaller than that of an earlier verdict on its seeds. Seeds that are added after a verdict are another
+look: the p-value counts all earlier verdicts on the pair (`statistics.looks`). What a planned look spends follows from
+the plan alone, not from scores or from optimizers that left, so every pair stays exact.
 
-Which pairs are asked about may follow from an earlier verdict on the same seeds: only the best two again, or all
-against the best. So a family is never smaller than that of an earlier verdict on its seeds.
-
-Seeds that are added after a verdict are another look at the same question: the p-value then counts all verdicts that
-the optimizers had together before (`statistics.looks`). Planned looks are verdicts too. What each spends follows from
-the plan, whatever the seeds say and whichever optimizers have left, so that every pair stays exact.
-
-Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
-takes part with a score (`Scale.lost`): what guessing gets, where that is known, as that is what a diverged model is
-worth. Else it is no better than any. It is made from all scores of the study alike: swapping a pair would leave it as
-it is, so the permutation test stays exact.
+A seed that diverged takes part with a score (`Scale.lost`). Otherwise an optimizer that blows up on hard seeds would be
+judged by the easy ones. This score comes from all scores of the study alike. Swapping a pair leaves it as it is, so the
+permutation test stays exact.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, combinations
+from itertools import accumulate
 from math import isnan
-from operator import attrgetter
 from statistics import fmean
 from typing import Literal
 
 from surefoot.analysis.closeness import Closeness, Near, closeness
+from surefoot.analysis.families import TOGETHER, Family, asked
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_difference
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
-from surefoot.store.looks import BEST, PRESENT, Question, TakenLook, Together
+from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
-Family = Literal["all", "tuned", "untuned", "gain"]
 Test = Literal["permutation", "t"]
 
 Scores = Mapping[int, float]
-"""The scores of an optimizer by seed; not a number where it diverged."""
+"""The scores of an optimizer by seed; NaN where it diverged."""
 
 Looked = Mapping[str, Mapping[int, frozenset[TakenLook]]]
-"""Of each optimizer by seed which earlier verdicts it was part of."""
+"""The earlier verdicts that each trial was part of, by optimizer and seed."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Optimizer `a` against `b` on the `n` seeds that both have, finished or diverged.
+    """The comparison of optimizer `a` with `b` on the `n` finished or diverged seeds of both.
 
-    `difference` is a minus b with its 95 % t interval (unadjusted), in which a seed that diverged counts as in
-    `counted`; its p is that of `test`, unadjusted. `p` is the one after Holm's correction over the `family`; both
-    `test` and `p` are None with too few seeds. `looks` has how many seeds were tested at each verdict so far, this one
-    last. `better` is the one with the better mean, and `wins` the share of seeds with which `a` is better, ties half.
-    `closeness` tells of a margin, None where none is asked for or there are too few seeds. `together` is how many pairs
-    p is corrected for.
+    Attributes:
+        difference: a minus b with its 95 % t interval and the p-value of `test`, all unadjusted. A seed that diverged
+            counts as in `counted`.
+        better: the optimizer with the better mean.
+        test: None with too few seeds.
+        p: p-value after Holm's correction over the `family`; None with too few seeds.
+        wins: share of seeds on which a is better; a tie counts half.
+        looks: numbers of seeds tested at each verdict so far, the present one last.
+        together: number of pairs that p is corrected for.
+        closeness: None without a margin, or with too few seeds.
     """
 
     a: str
@@ -77,13 +74,28 @@ class Comparison:
     closeness: Closeness | None = None
 
     @property
+    def worse(self) -> str:
+        """The optimizer with the worse mean."""
+        return self.b if self.better == self.a else self.a
+
+    @property
+    def is_main(self) -> bool:
+        """Whether the verdict is about this pair: one of optimizers as tuned, where any are."""
+        return self.family in ("all", "tuned")
+
+    @property
     def distinguishable(self) -> bool:
         """Whether the adjusted p-value is at most 0.05."""
         return self.p is not None and self.p <= ALPHA
 
     @property
+    def settled(self) -> bool:
+        """Whether the pair has its answer: one is ahead of the other, or both are equal within the margin."""
+        return self.distinguishable or (self.closeness is not None and self.closeness.equal)
+
+    @property
     def is_assumed(self) -> bool:
-        """Whether what is said of it rests on a t-test: it has too few seeds, or was found when it had."""
+        """Whether its finding rests on a t-test: it has too few seeds, or had too few when it was found."""
         return self.test == "t" and (self.distinguishable or self.n < fewest_pairs(self.together))
 
     @property
@@ -96,43 +108,12 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
-_TOGETHER: Mapping[Family, Callable[[Together], int]] = {
-    "all": attrgetter("pairs"),
-    "tuned": attrgetter("pairs"),
-    "untuned": attrgetter("untuned"),
-    "gain": attrgetter("gains"),
-}
-"""How many comparisons of a family an earlier verdict tested together."""
-
 NONE: frozenset[TakenLook] = frozenset()
-"""The verdicts that a trial was part of that was never judged."""
-
-
-def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
-    """The pairs of `families` that a question asks about: of `against`, those of one optimizer, tuned or not."""
-    found = families(labels, own)
-    if question.kind != "against":
-        return found
-    mine = {question.against, *(tuned for tuned, untuned in own.items() if untuned == question.against)}
-    return {family: [pair for pair in pairs if mine & set(pair)] for family, pairs in found.items()}
-
-
-def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
-    """The pairs that are tested, by family: all of them where nothing is tuned; no pair is in two families.
-
-    `own` has for each tuned label the untuned one of the same optimizer. A setting without a tuned counterpart is as
-    its user wants it: it is compared with the tuned too.
-    """
-    own = {tuned: untuned for tuned, untuned in own.items() if {tuned, untuned} <= set(labels)}
-    if not own:
-        return {"all": list(combinations(labels, 2))}
-    final = list(combinations([label for label in labels if label not in own.values()], 2))
-    given = list(combinations([label for label in labels if label not in own], 2))
-    return {"tuned": final, "untuned": [pair for pair in given if pair not in final], "gain": list(own.items())}
+"""The verdicts of a trial that was never judged."""
 
 
 def counted(scores: Mapping[str, Scores], scale: Scale) -> dict[str, dict[int, float]]:
-    """The scores of each optimizer by seed, with what a seed counts that diverged."""
+    """Return the scores of each optimizer by seed, with `Scale.lost` in place of NaN."""
     lost = scale.lost(score for found in scores.values() for score in found.values() if not isnan(score))
     return {
         name: {seed: lost if isnan(score) else score for seed, score in found.items()} for name, found in scores.items()
@@ -152,13 +133,13 @@ def compare_all(
     """Compare every two optimizers of a family that share at least two seeds.
 
     Args:
-        scores: for each optimizer its score by seed, not a number where it diverged.
-        scale: of the scores; it decides who wins, the differences keep their sign.
-        tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
-        looked: which verdicts there were before; none if None.
-        margin: by how much two may differ and still count as equal; not asked if None.
-        now: the verdict that seeds without an earlier one are for.
-        question: what is asked; it decides which pairs are a family.
+        scores: scores of each optimizer by seed; NaN where it diverged.
+        scale: scale of the scores; it decides which score is better, the differences keep their sign.
+        tuned_from: the untuned label for each tuned one; None for no tuning.
+        looked: earlier verdicts; None for none.
+        margin: difference that still counts as equal; None for no such question.
+        now: the present verdict, for seeds without an earlier one.
+        question: the question of the study; it decides which pairs a family has.
     """
     study = _Study(counted(scores, scale), scale, looked or {}, margin, now)
     every = asked(list(scores), tuned_from or {}, question)
@@ -168,10 +149,10 @@ def compare_all(
 def tie_groups(
     scores: Mapping[str, Scores], comparisons: Sequence[Comparison], scale: Scale
 ) -> tuple[tuple[str, ...], ...]:
-    """Groups of optimizers that no test separates, as large as possible, the best mean first.
+    """Return the largest groups of optimizers that no test separates, the best mean first.
 
-    An optimizer can be in several: A and B tie, B and C tie, and A still beats C. One that ties with none is a group of
-    its own.
+    An optimizer can be in several groups: A and B tie, B and C tie, and A still beats C. One without ties is a group by
+    itself.
     """
     filled = counted(scores, scale)
     order = sorted(scores, key=lambda name: scale.gain(fmean(filled[name].values())), reverse=True)
@@ -186,7 +167,7 @@ def tie_groups(
 
 @dataclass(frozen=True)
 class _Study:
-    """The scores of a study, with what a diverged seed counts, what they have gone through, and what is asked."""
+    """The scores of a study, as `counted` returns them, and all that decides their tests."""
 
     scores: Mapping[str, Scores]
     scale: Scale
@@ -210,17 +191,17 @@ class _Study:
         ]
 
     def _together(self, family: Family, a: str, b: str) -> int:
-        """How many pairs of a family an earlier verdict tested together, if it tested this one."""
+        """Return the most pairs of a family that an earlier verdict tested together with this one; 0 for none."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
         shared = (of_a[seed] & of_b[seed] for seed in of_a.keys() & of_b.keys())
         often = Counter(look for looks in shared for look in looks)
         tested = [look.together for look, seeds in often.items() if seeds >= FEWEST_PAIRS]
-        return max((_TOGETHER[family](one) for one in tested), default=0)
+        return max((TOGETHER[family](one) for one in tested), default=0)
 
     def _compare(
         self, family: Family, a: str, b: str, seeds: Sequence[int], together: int
     ) -> tuple[Comparison, Near | None]:
-        """The comparison with its unadjusted p, and what is asked of its closeness."""
+        """Return the comparison with its unadjusted p, and the data for its closeness."""
         enough = fewest_pairs(together)
         seeds, looks = self._looks(a, b, seeds, enough)
         left, right = ([self.scores[name][seed] for seed in seeds] for name in (a, b))
@@ -237,7 +218,7 @@ class _Study:
         return row, near
 
     def _tested(self, a: Sequence[float], b: Sequence[float], looks: Looks, together: int) -> tuple[float, Test]:
-        """The p-value, and what it rests on: an earlier t-test only where that alone may have found a difference."""
+        """Return the p-value and its test: an earlier t-test only where that alone may have found a difference."""
         assumed = assumed_p(a, b, looks, self.scale.resolution)
         if looks.assumed == len(looks.at):
             return assumed, "t"
@@ -245,7 +226,7 @@ class _Study:
         return (assumed, "t") if assumed <= ALPHA < p * together and assumed < p else (p, "permutation")
 
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
-        """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
+        """Return the seeds in the order of the verdicts that saw them, and the looks; None with too few to test."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
         first = {seed: min(of_a.get(seed, NONE) & of_b.get(seed, NONE), default=self.now) for seed in seeds}
         order = sorted(seeds, key=lambda seed: (first[seed], seed))
@@ -255,7 +236,7 @@ class _Study:
 
 
 def _spending(sizes: Mapping[TakenLook, int], enough: int) -> Looks | None:
-    """How looks at so many seeds spend alpha: as the run of the first planned; those of later runs are beyond it."""
+    """Return how looks spend alpha: by the plan of the first one's run; looks of later runs are beyond it."""
     if not sizes:
         return None
     at, first = tuple(sizes.values()), next(iter(sizes))

@@ -1,7 +1,7 @@
-"""Published figures, as data; `selfcheck.published` tells whether runs of ours agree with them.
+"""Published figures, as data; `selfcheck.published` compares runs of Surefoot with them.
 
-From the raw logs of DeepOBS's baselines (Schneider, Balles & Hennig, ICLR 2019): ten seeds for each optimizer, tuned by
-its authors.
+They come from the raw logs of DeepOBS's baselines (Schneider, Balles & Hennig, ICLR 2019): ten seeds for each
+optimizer, tuned by the authors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SEEDS = 10
 """Runs behind every published figure."""
 
 INITIAL_LOSS = 353.447
-"""The loss of quadratic-deep's test examples before the first step, to the last digit published."""
+"""The loss on quadratic-deep's test examples before the first step, to the last digit published."""
 
 Quantity = Literal["test metric", "train loss"]
 
@@ -32,7 +32,7 @@ class PublishedFigure:
 
 @dataclass(frozen=True)
 class Publication:
-    """What was published of one task: how each optimizer was set, in torch's spelling, and the figures."""
+    """The publication on one task: the setting of each optimizer, in torch's spelling, and the figures."""
 
     study: str
     optimizers: Mapping[str, str]
@@ -41,7 +41,7 @@ class Publication:
 
     @property
     def epochs(self) -> int:
-        """How many epochs it takes to see every figure."""
+        """The epochs that a run needs to have every figure."""
         return max(figure.epoch for figure in self.figures)
 
 

@@ -1,16 +1,12 @@
-"""The same optimizers ranked three ways: after equal steps, after equal seconds, and by what tuning them cost.
+"""The same optimizers ranked three ways: after equal steps, after equal seconds, and by the cost of tuning.
 
-A rank is one more than how many others are better, and better is what the paired test separates, as in the verdict. Two
-that no test separates from each other may share a rank; nothing is ranked where no pair had seeds enough to be tested.
+A rank is 1 plus the number of better optimizers: those that the paired test finds ahead, as in the verdict. So
+optimizers may share a rank. Without any tested pair nothing is ranked. A tuned optimizer takes part as tuned only.
 
-- **Steps**: the test metric after the last step, which all take alike. It is the verdict's own test.
+- **Steps**: the test metric after the last step, by the verdict's own test. All take equally many.
 - **Seconds**: the validation metric when the quickest optimizer, by its median trial, has ended. The others are read
-  off their curves there, on the line between two evaluations; one not evaluated by then counts as diverged.
-- **Tuning**: trainings that were spent before its final setting was known. These are counted, so they need no test.
-
-Where all were compared with one, most pairs were not tested, and nothing is ranked.
-
-An optimizer that was tuned takes part as it was tuned: its untuned self was another question.
+  off their curves there, on the line between two evaluations. One not evaluated by then counts as diverged.
+- **Tuning**: trainings before the final setting was known. These are counted, so they need no test.
 """
 
 from __future__ import annotations
@@ -34,10 +30,10 @@ By = Literal["steps", "seconds", "tuning"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where an optimizer stands: its rank from 1, whether another has the same, and the value that it is ranked by.
+    """The place of an optimizer: its rank from 1, whether another has the same, and the value behind it.
 
-    The value is a mean, in which a seed that diverged counts as in the verdict, None where all did; of tuning it counts
-    trainings.
+    The value is a mean, in which a seed that diverged counts as in the verdict; None where all did. For tuning it is a
+    number of trainings.
     """
 
     label: str
@@ -48,7 +44,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ranking:
-    """One ranking, the best first. `at` is after how many steps or seconds; None for tuning, or where it is unknown."""
+    """One ranking, the best first, taken `at` a number of steps or seconds; None for tuning or an unknown number."""
 
     by: By
     at: float | None
@@ -62,14 +58,14 @@ def rankings(
     scale: Scale,
     test: Callable[[Mapping[str, Scores], Scale], Sequence[Comparison]],
 ) -> tuple[Ranking, ...]:
-    """The three rankings; none where no pair was tested, and seconds only where curves tell them.
+    """Return the three rankings; none without a tested pair, and seconds only where there are curves.
 
     Args:
         arms: the settings that were measured.
         comparisons: the tests of the verdict.
-        records: every trial, those that tuned among them.
-        scale: of the metric.
-        test: compares every pair on other scores, at the looks of the verdict.
+        records: every trial, tuning trials included.
+        scale: scale of the metric.
+        test: function that compares every pair on other scores, at the looks of the verdict.
     """
     final = [arm for arm in arms if arm.judged and arm.label not in tuned_from(arms).values()]
     labels = {arm.label for arm in final}
@@ -96,7 +92,7 @@ def _by_score(
     better: dict[str, set[str]] = {label: set() for label in results}
     for row in rows:
         if row.distinguishable:
-            better[row.b if row.better == row.a else row.a].add(row.better)
+            better[row.worse].add(row.better)
     filled = counted(results, scale)
     order = sorted(results, key=lambda label: -scale.gain(fmean(filled[label].values())))
     ended = {label for label in order if not all(map(isnan, results[label].values()))}
@@ -105,7 +101,7 @@ def _by_score(
 
 
 def _places(values: Mapping[str, float | None], better: Mapping[str, set[str]]) -> tuple[Place, ...]:
-    """Place each by how many are better than it; of equal ranks the order of the values stays."""
+    """Place each by how many are better; equal ranks keep the order of the values."""
     ranks = {label: 1 + len(better[label]) for label in values}
     often = Counter(ranks.values())
     order = sorted(values, key=ranks.__getitem__)
@@ -113,7 +109,7 @@ def _places(values: Mapping[str, float | None], better: Mapping[str, set[str]]) 
 
 
 def _at_equal_seconds(arms: Sequence[Setting]) -> tuple[float | None, dict[str, dict[int, float]]]:
-    """When the quickest has ended, and every validation metric at that time; None where no curves tell."""
+    """Return when the quickest has ended, and every validation metric at that time; None without curves."""
     lasting = [median(ends) for arm in arms if (ends := [one.epochs[-1].seconds for one in arm.finished if one.epochs])]
     known = all(not isnan(epoch.validation_metric) for arm in arms for one in arm.finished for epoch in one.epochs)
     if len(lasting) < len(arms) or not known or min(lasting) <= 0:
@@ -123,7 +119,7 @@ def _at_equal_seconds(arms: Sequence[Setting]) -> tuple[float | None, dict[str, 
 
 
 def _when(trial: Record, seconds: float) -> float:
-    """The validation metric of a trial at a time; not a number before its first evaluation, or where it diverged."""
+    """Return the validation metric of a trial at a time; NaN before its first evaluation, or if it diverged."""
     if trial.status != "finished" or not trial.epochs:
         return nan
     times, values = zip(*((one.seconds, one.validation_metric) for one in trial.epochs), strict=True)

@@ -1,11 +1,11 @@
-"""The price of not tuning: what each optimizer loses that was not tuned, against the one that was, and what it saves.
+"""The price of not tuning: what each untuned optimizer loses against the tuned one, and what it saves.
 
 Costs are counted in trainings, as the records have them: all that tuning tried, its finals, and the training that is
 kept. A range test is counted by its steps.
 
-Every optimizer is asked one question about the margin, and may be found on either side of it. These questions are one
-family, with an error of 5 % in all (Holm's steps, one-sided paired t-tests; seeds that are added later are another
-look). A seed that diverged scores as in every other comparison.
+Each optimizer is tested on both sides of the margin. These tests are one family, with an error rate of 5 % in all
+(one-sided paired t-tests, Holm's steps). Seeds that are added later are another look. A seed that diverged scores as in
+every other comparison.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from surefoot.analysis.pairwise import Comparison, counted
-from surefoot.analysis.summary import ResultRow, Summary
+from surefoot.analysis.result_row import ResultRow
+from surefoot.analysis.summary import Summary
 from surefoot.errors import UsageError
 from surefoot.statistics.equivalence import adjusted, short_of
 from surefoot.statistics.intervals import ALPHA, Interval, PairedDifference
@@ -24,22 +25,22 @@ from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric
 
 POINTS, PART = Margin(0.003), Margin(0.02, relative=True)
-"""The margin for a share, such as an accuracy: 0.3 points; and for any other metric: 2 % of it."""
+"""The default margins: 0.3 points for a share, such as an accuracy, and 2 % of any other metric."""
 
 Claim = Literal["not worse", "worse", "open"]
 
 
 @dataclass(frozen=True)
 class Price:
-    """One optimizer that was not tuned.
+    """The price of one optimizer that was not tuned.
 
     Attributes:
         label: the optimizer.
-        score: its test metric over the seeds that it finished.
-        trainings: what it costs, in trainings, 1 for the one that is kept.
-        saved: by how much that is less than with tuning.
-        lost: how much better the tuned one is, paired by seed, in the metric's own numbers; below zero if it is worse.
-        diverged: seeds on which it diverged.
+        score: its test metric over the finished seeds.
+        trainings: its cost in trainings; 1 for the one that is kept.
+        saved: trainings that it needs less than the tuned one.
+        lost: lead of the tuned one, paired by seed, in the unit of the metric; below zero if the tuned one is worse.
+        diverged: number of seeds on which it diverged.
         claim: "not worse" than the tuned one by the margin, "worse" by more than that, or "open".
     """
 
@@ -54,15 +55,15 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """All of them, beside the optimizer that was tuned.
+    """The prices of all untuned optimizers, beside the tuned one.
 
     Attributes:
-        study: the study.
-        metric: what it is judged by.
+        study: name of the study.
+        metric: metric that judges it.
         tuned: the optimizer that was tuned.
-        score: its test metric over the seeds that it finished.
-        trainings: what it costs, in trainings.
-        margin: by how much another one may be worse.
+        score: its test metric over the finished seeds.
+        trainings: its cost in trainings.
+        margin: difference by which another one may be worse.
         rows: the optimizers that were not tuned, in the order of the study.
     """
 
@@ -76,21 +77,21 @@ class Prices:
 
 
 def usual_margin(metric: Metric) -> Margin:
-    """By how much an optimizer may be worse, where the user does not say."""
+    """Return the default margin: how much worse an optimizer may be."""
     return POINTS if metric.share else PART
 
 
 def price_of(summary: Summary) -> Prices | None:
-    """Return the price of not tuning, of a study that `rate_free` laid out; None of any other, or before its end."""
+    """Return the price of not tuning, for a study that asks for it; None for any other, or before its end."""
     asked = summary.design and summary.design.over
     return prices(summary) if asked and len(_tuned(summary)) == 1 else None
 
 
 def prices(summary: Summary) -> Prices:
-    """The price of not tuning, from a study in which one optimizer was tuned.
+    """Return the price of not tuning, from a study in which one optimizer was tuned.
 
     Args:
-        summary: of the study; the margin is that of its design, or else the usual one.
+        summary: summary of the study; its verdict has the margin, else the default one is used.
 
     Raises:
         UsageError: not exactly one optimizer was tuned and measured.
@@ -114,13 +115,13 @@ def prices(summary: Summary) -> Prices:
 
 
 def _tuned(summary: Summary) -> list[str]:
-    """The optimizers that were tuned and measured."""
+    """Return the optimizers that were tuned and measured."""
     rows = {row.label for row in summary.rows}
     return [row.label for row in summary.tuning if row.label in rows]
 
 
 def _against(tuned: str, summary: Summary) -> dict[str, Comparison]:
-    """Each optimizer's comparison with the tuned one, turned so that the difference is what it loses."""
+    """Return each optimizer's comparison with the tuned one, turned so that the difference is its loss."""
     pairs = [one if one.a == tuned else one.turned for one in summary.comparisons if tuned in (one.a, one.b)]
     if summary.scale.sign > 0:
         return {one.b: one for one in pairs}
@@ -128,7 +129,7 @@ def _against(tuned: str, summary: Summary) -> dict[str, Comparison]:
 
 
 def _claims(tuned: str, found: Mapping[str, Comparison], summary: Summary, margin: Margin) -> dict[str, Claim]:
-    """On which side of the margin each optimizer is, of those that have seeds enough to be tested."""
+    """Return the claim about each optimizer that has enough seeds for a test."""
     scores = counted({arm.label: arm.results() for arm in summary.arms if arm.judged}, summary.scale)
     tested = {label: pair for label, pair in found.items() if pair.looks}
     p_values = []
@@ -142,7 +143,7 @@ def _claims(tuned: str, found: Mapping[str, Comparison], summary: Summary, margi
 
 
 def _room(best: float, other: float, summary: Summary, margin: Margin) -> float:
-    """How much more one may lose on a seed before it has lost the margin."""
+    """Return how much more an optimizer may lose on a seed before it has lost the margin."""
     return margin.of(best, other) - summary.scale.gain(best - other)
 
 

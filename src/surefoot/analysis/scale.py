@@ -1,7 +1,7 @@
-"""The scale of a metric: which way is better, what a score can be, and what it cannot resolve.
+"""The scale of a metric: its better direction, its possible scores, and its smallest step.
 
-A study is judged by accuracy, a loss or anything else. What depends on that is asked of this one object, made from the
-trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.numbers`.
+A study is judged by accuracy, a loss or anything else. This one object, made from the trials' `Metric`, holds all that
+depends on the choice, so no other file knows "higher is better". `words.numbers` decides how values are written.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from surefoot.store.protocol import Metric, Protocol
 ACCURACY = Metric()
 
 UNKNOWN_TEST_SIZE = 10_000
-"""Test examples where a protocol does not tell: those of MNIST, as the oldest stores have it."""
+"""Test examples assumed for a protocol without their number: those of MNIST, as in the oldest stores."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale of `metric`, measured on `test_size` examples; guessing gets `chance`, where that is known."""
+    """The scale of `metric`, measured on `test_size` examples; `chance` is the score of guessing, None if unknown."""
 
     metric: Metric = ACCURACY
     test_size: int = UNKNOWN_TEST_SIZE
@@ -33,33 +33,33 @@ class Scale:
 
     @property
     def sign(self) -> int:
-        """A score times this is better when it is larger."""
+        """1 if larger is better, else -1: a score times its sign is better when it is larger."""
         return self.metric.sign
 
     @property
     def resolution(self) -> float:
-        """The smallest step of a test score: one example of a share; 0 where a score can take any value."""
+        """The smallest step of a test score: one example for a share; 0 where a score can take any value."""
         return 1 / self.test_size if self.metric.share else 0.0
 
     def possible(self, interval: Interval | None) -> Interval | None:
-        """The interval of a score within what the metric can be: a share is never below 0 or above 1."""
+        """Return the interval of a score, cut to what the metric can be: a share lies between 0 and 1."""
         if interval is None or interval.low is None or interval.high is None or not self.metric.share:
             return interval
         return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
 
     def best(self, scores: Iterable[float]) -> float:
-        """The best of the scores, of which there is one at least."""
+        """Return the best of one score or more."""
         return max(scores, key=self.gain)
 
     def worst(self, scores: Iterable[float]) -> float:
-        """The worst of the scores, of which there is one at least."""
+        """Return the worst of one score or more."""
         return min(scores, key=self.gain)
 
     def lost(self, scores: Iterable[float]) -> float:
-        """What a seed scores that diverged: `chance`, or no better than all `scores` that there are.
+        """Return the score of a seed that diverged: `chance`, since a diverged model is worth a guess.
 
-        Where chance is unknown that is the worst that a share can be. Any other metric has no worst: it is then as far
-        below the worst score as that is below the best, so that a seed in ten does not outweigh the others.
+        If chance is unknown, a share takes its worst possible value. Any other metric has none: there the score is as
+        far below the worst of `scores` as that is below the best, so that one seed in ten does not outweigh the others.
         """
         if self.chance is not None:
             return self.chance
@@ -69,10 +69,10 @@ class Scale:
         return self.worst(known) - self.sign * ((max(known) - min(known)) or 1.0)
 
     def gain(self, score: float) -> float:
-        """The score, or a difference of scores, turned so that more is better."""
+        """Return a score, or a difference of scores, turned so that more is better."""
         return self.sign * score
 
 
 def scale_of(protocol: Protocol) -> Scale:
-    """The scale on which a study is judged, from the protocol of its trials."""
+    """Return the scale on which a study is judged, from the protocol of its trials."""
     return Scale(protocol.metric, protocol.test_size or UNKNOWN_TEST_SIZE, protocol.chance)

@@ -1,6 +1,6 @@
 """One optimizer setting of a study, with its trials over seeds sorted by how they ended.
 
-Records are grouped by label, as the user named them. What must not be averaged is refused here, once: one label for
+Records are grouped by label, as the user named them. This file alone refuses what must not be averaged: one label for
 two settings, one seed twice, or trials of two protocols.
 """
 
@@ -18,7 +18,7 @@ from surefoot.store.records import Record, Status
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
 OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint", "recipe", "evaluate_every")
-"""What also must be the same; a protocol leaves it out where it is as it always was."""
+"""Further parts of a protocol that must be the same; it leaves them out at their oldest values."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Setting:
 
     @property
     def tuned_from(self) -> str:
-        """The label of the optimizer that was tuned into this one; empty for one as it was given."""
+        """The label of the setting that tuning began with; empty for an untuned one."""
         return self.trials[0].part.tuned_from if self.trials else ""
 
     @cached_property
     def finished(self) -> tuple[Record, ...]:
-        """The trials that count in means: run to the end, with finite test figures."""
+        """The trials that count in means: they ran to the end, with finite test figures."""
         return tuple(trial for trial in self.with_status("finished") if _is_finite(trial))
 
     @cached_property
     def diverged(self) -> tuple[Record, ...]:
-        """The trials whose mathematics blew up; one that reached the end with a loss that is not a number is one."""
+        """The trials that diverged, those included that ended with a loss or metric that is not finite."""
         return tuple(
             t
             for t in self.trials
@@ -49,36 +49,37 @@ class Setting:
 
     @cached_property
     def judged(self) -> tuple[Record, ...]:
-        """Finished and diverged trials: those that say something about the optimizer."""
+        """The finished and diverged trials, which say something about the optimizer."""
         return self.finished + self.diverged
 
     @property
     def ended(self) -> tuple[Record, ...]:
-        """Trials that have a result, or failed."""
+        """The trials that have a result, or failed."""
         return tuple(trial for trial in self.trials if trial.status != "running")
 
     def with_status(self, status: Status) -> tuple[Record, ...]:
-        """The trials that the store has under this status."""
+        """Return the trials with this status in the store."""
         return tuple(trial for trial in self.trials if trial.status == status)
 
     def metrics(self) -> dict[int, float]:
-        """The test metric by seed, of the finished trials."""
+        """Return the test metric of the finished trials by seed."""
         return {trial.seed: trial.outcome.test_metric for trial in self.finished if trial.outcome}
 
     def results(self) -> dict[int, float]:
-        """The test metric by seed of the judged trials, not a number where one diverged."""
+        """Return the test metric of the judged trials by seed; NaN where one diverged."""
         found = {**self.metrics(), **{trial.seed: nan for trial in self.diverged}}
         return dict(sorted(found.items()))
 
     def looked(self) -> dict[int, frozenset[TakenLook]]:
-        """The earlier verdicts that a seed was part of, by seed."""
+        """Return the earlier verdicts that each seed was part of."""
         return {trial.seed: trial.judged for trial in self.judged}
 
 
 def group(records: Sequence[Record]) -> tuple[Setting, ...]:
-    """The settings of the records, in the order in which their labels first appear; trials that tuned are none.
+    """Return the measured settings, in the order in which their labels first appear.
 
-    Raises UsageError when the records cannot be compared: other protocols, one label for two settings, a seed twice.
+    Raises:
+        UsageError: two protocols, one label for two settings, or one seed twice.
     """
     _same_protocol(records)
     by_label: dict[str, list[Record]] = {}
@@ -88,12 +89,12 @@ def group(records: Sequence[Record]) -> tuple[Setting, ...]:
 
 
 def measured(records: Sequence[Record]) -> list[Record]:
-    """The trials that count: those that chose a configuration must not be the ones that praise it."""
+    """Return the measuring trials: trials that chose a configuration must not judge it too."""
     return [record for record in records if record.purpose == "measure"]
 
 
 def tuned_from(settings: Sequence[Setting]) -> dict[str, str]:
-    """For each tuned setting the label of the one that it was tuned from, where that is one of these."""
+    """Return the untuned label for each tuned one, where both are among these."""
     labels = {one.label for one in settings}
     return {one.label: one.tuned_from for one in settings if one.tuned_from and one.tuned_from in labels}
 
@@ -125,7 +126,7 @@ def _same_protocol(records: Sequence[Record]) -> None:
 
 
 def _is_finite(trial: Record) -> bool:
-    """Whether the test figures are; a training function may not tell a loss besides what it is judged by."""
+    """Return whether the test figures are finite; a training function need not report a loss beside its metric."""
     if trial.outcome is None:
         return False
     told = isfinite(trial.outcome.test_loss) or trial.protocol.own_loop

@@ -1,8 +1,8 @@
-"""Several studies at once: who is quick on how many tasks, and how good the results are on the whole.
+"""Several studies at once: which optimizers are quick on how many tasks, and how good they are overall.
 
-Times are epochs to each study's own target, medians over seeds; scores are shares of the way from guessing (or, where a
-task does not tell it, from what is usual after the first epoch) to the best optimizer's mean on the same task, which
-any metric has. Only optimizers that every study has take part: leaving out a hard task would look like being good.
+A time is the median over seeds of epochs to the study's own target. A score is a share of the way to the best
+optimizer's mean on the same task, so it suits any metric. The way begins with guessing or, where its score is unknown,
+with the median after the first epoch. Only optimizers of every study take part: leaving out a hard task would flatter.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ from surefoot.statistics.suites import (
 )
 
 FEWEST_SEEDS = 3
-"""Seeds on each task from which an interquartile mean has an interval."""
+"""The fewest seeds on each task for an interquartile mean with an interval."""
 
 
 @dataclass(frozen=True)
 class NoMean:
-    """Why an optimizer has no interquartile mean: too few studies, or one in which nobody advanced or too few finished.
+    """The reason why an optimizer has no interquartile mean: too few studies, or too little in one of them.
 
-    `study` is None for too few studies, `trials` is 0 where nobody got further than the start of that study, or where
-    the start is not known.
+    Attributes:
+        study: the study that is the reason; None for too few studies.
+        finished: finished trials in it, fewer than `FEWEST_SEEDS`.
+        trials: all trials in it; 0 if the reason is that no optimizer got beyond the start, or that none is known.
+        start_known: whether the start of its scores is known.
     """
 
     study: str | None = None
@@ -49,11 +52,14 @@ class NoMean:
 class SuiteSummary:
     """Several studies in numbers, for each optimizer that all of them have, by its label.
 
-    `times` are median epochs (or steps: `counted`) to the `targets` of the `studies`, infinite where fewer than half of
-    the seeds get there; a study without a target is not in them, and a target that only its user knows is NaN.
-    `algoperf` is the AlgoPerf score (None without any target), `profiles` the performance profiles (None with fewer
-    than 3 targets), `aggregates` the interquartile means of the scores of those that finished 3 seeds in each of 2
-    studies or more, and `without` tells of the others why they have none.
+    Attributes:
+        targets: target of each study that has one; NaN for a target that only the user knows.
+        times: median epochs (or steps: `counted`) to these targets; infinite if fewer than half of the seeds reach it.
+        algoperf: the AlgoPerf score; None without any target.
+        profiles: the performance profiles; None with fewer than 3 targets.
+        aggregates: interquartile means of the scores; they need 3 finished seeds in each of 2 studies or more.
+        without: for the others, the reason why they have none.
+        counted: units of the times.
     """
 
     studies: tuple[str, ...]
@@ -69,9 +75,10 @@ class SuiteSummary:
 
 
 def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
-    """The summary of several studies, made from each study's own summary.
+    """Return the summary of several studies, from the summary of each.
 
-    Raises UsageError when there is no study, or no optimizer in all of them has finished or diverged.
+    Raises:
+        UsageError: there is no study, or no optimizer has a finished or diverged trial in all of them.
     """
     judged = {name: {one.label: one for one in study.arms if one.judged} for name, study in studies.items()}
     shared = [label for label in next(iter(judged.values()), {}) if all(label in found for found in judged.values())]
@@ -101,10 +108,7 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
 
 
 class _Task:
-    """One study, with those settings that all studies have: its target, and the way on which its scores are shares.
-
-    The way leads from a start, which needs no training, or little, to the best mean; None where nobody got anywhere.
-    """
+    """One study, with the settings that all studies have: its target, and the way that its scores are shares of."""
 
     def __init__(self, settings: Sequence[Setting], study: Summary) -> None:
         self.settings, self.scale = settings, study.scale
@@ -120,7 +124,7 @@ class _Task:
 
     @cached_property
     def start(self) -> float | None:
-        """What guessing scores or, where a task does not tell it, what is usual after the first epoch."""
+        """The score of guessing or, if unknown, the median after the first epoch; None without either."""
         trials = [trial for one in self.settings for trial in one.finished]
         first = [trial.epochs[0].validation_metric for trial in trials if trial.epochs]
         chance = trials[0].protocol.chance if trials else None
@@ -128,7 +132,7 @@ class _Task:
 
     @cached_property
     def way(self) -> tuple[float, float] | None:
-        """From where to where the way leads."""
+        """The start and the best mean; None where no optimizer got beyond the start."""
         start = self.start
         if start is None:
             return None
@@ -139,18 +143,18 @@ class _Task:
         return next(one for one in self.settings if one.label == label)
 
     def epochs(self, label: str) -> float:
-        """Median epochs or steps to the target, infinite where too few trials get there."""
+        """Return the median epochs or steps to the target; infinite where too few trials reach it."""
         reach = self._reach.get(label)
         return inf if not reach or reach.epochs is None else reach.epochs * self.unit.each
 
     def shares(self, label: str) -> list[float]:
-        """The scores of one optimizer, as shares of the way."""
+        """Return the scores of one optimizer, as shares of the way."""
         start, best = self.way or (0.0, 1.0)
         return [(score - start) / (best - start) for score in self.setting(label).metrics().values()]
 
 
 def _without(label: str, tasks: Mapping[str, _Task]) -> NoMean | None:
-    """Why an optimizer has no interquartile mean; None if it has one."""
+    """Return the reason why an optimizer has no interquartile mean; None if it has one."""
     if len(tasks) < FEWEST_TASKS:
         return NoMean()
     for name, task in tasks.items():

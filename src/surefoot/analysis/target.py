@@ -1,8 +1,8 @@
-"""Targets of validation that tell trials apart, and how fast each optimizer came to them.
+"""Targets of the validation metric that tell trials apart, and how fast each optimizer reached them.
 
-A target that all reach at their first evaluation, or none reaches, ranks nothing, so it is refused. For a share the
-candidates are round numbers from 20 to 99.5 %, or the same errors; for other metrics, whose range nobody knows
-beforehand, they are parts of the way from what is usual after the first epoch to the best end.
+A target that all reach at their first evaluation, or that none reaches, ranks nothing and is refused. For a share the
+candidates are round numbers from 20 to 99.5 %, or the same errors. The range of other metrics is unknown beforehand:
+their candidates are parts of the way from the median after the first epoch to the best end.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Timed = Mapping[Clock, Mapping[str, Mapping[int, Trace]]]
 """The traces of each setting, by label and seed, on each clock."""
 
 CANDIDATES = (0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995)
-"""For a share whose largest value is best; for an error, 1 minus these."""
+"""The candidates for a share of which larger is better; for an error, 1 minus these."""
 
 STEPS = (0.5, 0.8, 0.9, 0.95, 0.98)
-"""For other metrics: the parts of the way from the first evaluation to the best end."""
+"""The candidates for other metrics, as parts of the way from the first evaluation to the best end."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How an optimizer reached a target: `reached` of `of` trials, and the median epochs and training seconds.
+    """The arrival of an optimizer at a target: `reached` of `of` trials, and the median epochs and training seconds.
 
-    The medians are those of the Kaplan-Meier estimate, None where fewer than half of the trials get there. Trials that
-    diverged count as misses; unfinished and failed ones are left out.
+    The medians are those of the Kaplan-Meier estimate; None where fewer than half of the trials reach the target.
+    Trials that diverged count as misses; unfinished and failed ones are left out.
     """
 
     reached: int
@@ -48,9 +48,9 @@ class Reach:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """How every optimizer, by its label, came to a `target` of the validation metric, on three clocks.
+    """The arrivals of every optimizer, by label, at a `target` of the validation metric, on three clocks.
 
-    `steps` is empty where the protocol does not tell the steps of an epoch.
+    `steps` is empty where the steps of an epoch are unknown.
     """
 
     target: float
@@ -59,7 +59,7 @@ class Arrivals:
     seconds: Mapping[str, Survival]
 
     def reach(self, label: str) -> Reach | None:
-        """The arrival of one optimizer in four numbers; None when no trial of it finished or diverged."""
+        """Return the arrival of one optimizer in four numbers; None if no trial of it finished or diverged."""
         if label not in self.epochs:
             return None
         epochs = self.epochs[label]
@@ -67,17 +67,17 @@ class Arrivals:
 
 
 def reach_in(times: Sequence[float]) -> Reach:
-    """The arrival of one optimizer at a target of the user's, from the epochs of each trial; infinite for a miss."""
+    """Return the arrival at a target of the user's, from the epochs of each trial; infinite for a miss."""
     way = kaplan_meier(times, [isfinite(time) for time in times])
     return Reach(way.reached, way.of, way.median, None)
 
 
 @dataclass(frozen=True)
 class SeedProfiles:
-    """How often each optimizer, by label, is nearly as quick as the quickest, over the `seeds` that all have.
+    """How often each optimizer, by label, is nearly as quick as the quickest.
 
-    A performance profile over tasks needs several tasks; with one, its seeds take their place, with the times to
-    `target` on two clocks. It tells luck from speed, and nothing about other tasks.
+    A performance profile usually runs over several tasks. Here the `seeds` that all optimizers have take their place,
+    with the times to `target` on two clocks. It separates luck from speed, and says nothing about other tasks.
     """
 
     target: float
@@ -87,9 +87,10 @@ class SeedProfiles:
 
 
 def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
-    """Validation metrics by seed: of the finished trials with epochs, and of the diverged ones.
+    """Return the curves of the validation metric by seed: of finished trials with epochs, and of diverged ones.
 
-    Raises UsageError when the protocol does not tell the steps of an epoch that the clock asks for.
+    Raises:
+        UsageError: the clock is `steps`, and the steps of an epoch are unknown.
     """
     ended = [(trial, False) for trial in setting.finished if trial.epochs]
     ended += [(trial, True) for trial in setting.diverged]
@@ -107,7 +108,7 @@ def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
 
 
 def traces_by_clock(settings: Sequence[Setting]) -> Timed:
-    """The traces of each setting that has any; steps only where the protocols tell them."""
+    """Return the traces of each setting that has any; steps only where the protocols say them."""
     clocks: list[Clock] = ["epochs", "steps", "seconds"]
     if not all(one.trials[0].protocol.steps_per_epoch for one in settings):
         clocks.remove("steps")
@@ -115,7 +116,7 @@ def traces_by_clock(settings: Sequence[Setting]) -> Timed:
 
 
 def arrivals(timed: Timed, target: float, scale: Scale) -> Arrivals:
-    """How the settings came to a target; `UsageError` where it tells nothing apart."""
+    """Return the arrivals at a target; `UsageError` where it tells nothing apart."""
     ways = {
         clock: time_to_target(found, target, higher=scale.sign > 0, same_length=clock == "seconds")
         for clock, found in timed.items()
@@ -124,10 +125,10 @@ def arrivals(timed: Timed, target: float, scale: Scale) -> Arrivals:
 
 
 def choose_targets(timed: Timed, scale: Scale) -> tuple[float | None, tuple[float, ...]]:
-    """The target of a study, and it again between the next easier and the next harder one that discriminate.
+    """Return the target of a study; and a row of the next easier target, this one, and the next harder.
 
-    It is the hardest candidate that discriminates and that at least half of the settings reach in at least half of
-    their trials; when there is none, the easiest that discriminates; None when none does.
+    Only candidates that tell trials apart count; None without any. The target is the hardest that at least half of the
+    settings reach in at least half of their trials. If there is none, it is the easiest.
     """
     ways: dict[float, dict[str, Survival]] = {}
     for target in _candidates(timed, scale):
@@ -143,7 +144,7 @@ def choose_targets(timed: Timed, scale: Scale) -> tuple[float | None, tuple[floa
 
 
 def seed_profiles(timed: Timed, target: float, scale: Scale) -> SeedProfiles | None:
-    """The profiles of two settings or more that share at least three seeds; else None."""
+    """Return the profiles of two settings or more that share at least three seeds; else None."""
     seeds = [set(found) for found in timed["epochs"].values()]
     shared = sorted(set.intersection(*seeds)) if len(seeds) > 1 else []
     if len(shared) < FEWEST_PROBLEMS:
@@ -161,7 +162,7 @@ def seed_profiles(timed: Timed, target: float, scale: Scale) -> SeedProfiles | N
 
 
 def _candidates(timed: Timed, scale: Scale) -> list[float]:
-    """From easy to hard, each once."""
+    """Return the candidates from easy to hard, each once."""
     if scale.metric.share:
         return [target if scale.sign > 0 else round(1 - target, 4) for target in CANDIDATES]
     sound = [one for found in timed["epochs"].values() for one in found.values() if not one.diverged]

@@ -1,9 +1,9 @@
 """How each optimizer was tuned: what was tried and spent, what was chosen, and what that gained.
 
-Tuning never sees the test data, so every figure of the search is the validation metric on tuning seeds, the best of
-them somewhat lucky; only the gain is of the test metric, paired by measuring seed with the defaults. What diverged or
-failed was paid for: it counts as tried and, where a number is needed, as the worst that a share can be or, for other
-metrics, as the worst configuration of the whole study that finished.
+Tuning never sees the test data. So every figure of the search is the validation metric on tuning seeds; the best is
+somewhat lucky. Only the gain is of the test metric, paired with the defaults by measuring seed. A trial that diverged
+or failed was paid for, so it counts as tried. Where it needs a number, that is the worst that a share can be or, for
+other metrics, the worst finished configuration of the study.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from surefoot.store.records import Record, Status
 
 RESAMPLES = 400
 MOST_RESAMPLED = 100_000
-"""Of the curve's interval: resamples, and trials in all of them, so that a long search takes a second at most."""
+"""The resamples for the curve's interval, and the trials in all of them: a long search takes a second at most."""
 
 
 @dataclass(frozen=True)
 class Elimination:
-    """A finalist that was dropped from the race: its searched values, and after how many tuning seeds."""
+    """A finalist that was dropped from the race: its searched values, and the tuning seeds that it had."""
 
     values: Mapping[str, float]
     after: int
@@ -44,17 +44,21 @@ class Elimination:
 class TuningRow:
     """The tuning of one optimizer.
 
-    `defaults` is the name of the same optimizer untuned. `trials` counts configurations, `divergence` is the share of
-    those that ended which diverged; `best` and `median` are validation metrics of the finished ones. `finalists` counts
-    those that were run again on the seeds `again`; the `best` is then one of them, by the mean over seeds. Where they
-    raced on `race` seeds at most, those that were `eliminated` left before the end. `lr_place`
-    tells where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were; at an
-    `edge`, a better one may lie beyond. `sensitivity` is there where only the learning rate was searched. `curve` is
-    the expected validation metric of the best of k trials, `cumulative` its mean heights, and `failure` what a trial
-    that diverged counts in it. `gain` is by how much the tuned one's test metric is better than the untuned one's,
-    paired by seed, where a seed that diverged counts as in the verdict.
-    `apart` is False if a tuning trial shared a seed with a measuring one or saw the test data.
-    `planned` is where it was to be searched.
+    Attributes:
+        defaults: label of the same optimizer untuned.
+        trials: number of configurations; `diverged`, `failed` and `unfinished` count some of them.
+        divergence: diverged configurations, as a share of the finished and diverged ones.
+        finalists: number of configurations that were run again, on the seeds `again`.
+        apart: False if a tuning trial shared a seed with a measuring one, or saw the test data.
+        best: best validation metric of a finished configuration; with finalists, their best mean over seeds.
+        lr_place: place of the chosen learning rate among the tried ones, 1 for the lowest, and how many these are.
+        edge: end of the tried range that was chosen; a better rate may lie beyond.
+        sensitivity: None unless only the learning rate was searched.
+        curve: expected validation metric of the best of k trials; `cumulative` has its mean heights.
+        failure: metric that a diverged trial counts in the curve.
+        gain: lead of the tuned one's test metric, paired by seed; a seed that diverged counts as in the verdict.
+        planned: the search space.
+        race: seeds of the finalists' race at most; `eliminated` ones left before its end.
     """
 
     label: str
@@ -88,9 +92,9 @@ class TuningRow:
 
 
 def tunings(records: Sequence[Record], seeds: Sequence[int] = ()) -> tuple[TuningRow, ...]:
-    """A row for each tuned optimizer, in the order of the records; none where nothing was tuned.
+    """Return a row for each tuned optimizer, in the order of the records; none where nothing was tuned.
 
-    `seeds` are those that were planned to tune, so many that finalists raced if they are enough.
+    `seeds` are the planned tuning seeds; from `RACING_SEEDS` on the finalists raced.
     """
     trials: dict[str, list[Record]] = {}
     for record in records:
@@ -167,7 +171,7 @@ def _row(
 
 
 def _eliminated(found: Exploration, planned: int) -> tuple[Elimination, ...]:
-    """Who was dropped from the race, on so many tuning seeds after the first, which chose who raced."""
+    """Return the dropped finalists, on so many seeds after the first one, which chose them."""
     raced = [trial for trial in found.trials if trial.part.role == "final" and trial.status != "running"]
     raced.sort(key=lambda trial: trial.seed)
     last = found.finalists
@@ -177,12 +181,12 @@ def _eliminated(found: Exploration, planned: int) -> tuple[Elimination, ...]:
 
 
 def _worth(trial: Record, scale: Scale) -> float:
-    """What a trial is worth in a race, not a number where it did not finish."""
+    """Return the gain of a trial in a race; NaN where it did not finish."""
     return scale.gain(trial.epochs[-1].validation_metric) if trial.status == "finished" else nan
 
 
 def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) -> BudgetCurve | None:
-    """Of the validation metric: there is no test metric of a tuning trial, by design."""
+    """Return the curve of the validation metric, as tuning trials have no test metric; None if all diverged."""
     scores = [one.score for one in tried if one.status != "running"]
     if not any(map(isfinite, scores)):
         return None
@@ -191,7 +195,7 @@ def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) 
 
 
 def _gain(ours: Mapping[int, float], theirs: Mapping[int, float], scale: Scale) -> Interval | None:
-    """How much better the tuned one is, over the seeds of both; one seed gives no interval."""
+    """Return the lead of the tuned one over the seeds of both; one seed gives no interval."""
     both = [(scale.gain(ours[seed]), scale.gain(theirs[seed])) for seed in ours if seed in theirs]
     if len(both) < 2:
         return Interval(both[0][0] - both[0][1], None, None, 1) if both else None

@@ -1,13 +1,13 @@
 """The verdict: what the seeds allow to claim, as labels and numbers; `words.verdict` writes it.
 
-With one seed the only yardstick is the sampling noise of the test set, which only a share such as accuracy has. It is a
-lower limit, because the seed adds its own, so it can keep rows together but never prove them apart: rows beyond twice
-the yardstick are called behind "in this one run", and rows between are left open. An optimizer that diverged with
-another seed has no say in it.
+With one seed the only yardstick is the sampling noise of the test set, which only a share such as accuracy has. Seeds
+add noise of their own, so this is a lower limit: it can keep rows together, but never prove them apart. Rows beyond
+twice the yardstick are called behind "in this one run"; rows between are open. An optimizer that diverged with another
+seed takes no part.
 
-With several seeds the best has the best mean of all, in which a seed that diverged has a score too (`Scale.lost`). What
-it is ahead of rests on tests (`pairwise`): Holm's correction runs over all pairs of a family, although only those with
-the best are claimed, as the best was picked by looking at the same numbers. The same holds for what is equal to it.
+With several seeds the best has the best mean, in which a seed that diverged has a score too (`Scale.lost`). Claims
+about it rest on tests (`pairwise`). Holm's correction covers all pairs of a family, although only pairs with the best
+are claimed: the best was picked by looking at the same numbers. The same holds for equality.
 """
 
 from __future__ import annotations
@@ -19,27 +19,30 @@ from statistics import fmean
 from typing import Literal
 
 from surefoot.analysis.closeness import Closeness
-from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, counted
+from surefoot.analysis.pairwise import Comparison, Scores, counted
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
-from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
 Basis = Literal["nothing", "one run", "seeds", "against"]
 
 Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
-"""What one of a pair is found to be. `not worse` by the margin may be better by more."""
+"""The finding about one of a pair. `not worse` by the margin may be better by more."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The best setting against another of its family, on the `n` seeds that both have, finished or diverged.
+    """The best setting against another of its family, on the `n` seeds that both have.
 
-    `difference` is the mean paired difference in the test metric (`other` minus `best`), with its 95 % t interval
-    (unadjusted). `p` is Holm-adjusted, None with too few seeds. `ahead` tells whether the best is the better one of the
-    two, `diverged` how many seeds of the other did. `closeness` is that of the best as a and the other as b, None where
-    no margin is asked for. `reference` tells whether all are to be compared with the one in the place of the best.
+    Attributes:
+        difference: mean paired difference in the test metric, `other` minus `best`.
+        low: lower end of its 95 % t interval, unadjusted; `high` is the upper one.
+        p: p-value after Holm's correction; None with too few seeds.
+        ahead: whether the best has the better mean of the two.
+        diverged: number of these seeds on which the other diverged.
+        closeness: closeness of the best as a and the other as b; None without a margin.
+        reference: whether `best` is the reference that all are compared with.
     """
 
     best: str
@@ -61,9 +64,9 @@ class Pair:
 
     @property
     def answer(self) -> Answer:
-        """What the best, or the one that is compared with a reference, is found to be.
+        """The finding about the best or, with a reference, about the other.
 
-        A difference is one also where it is smaller than the margin.
+        A clear difference counts even where it is smaller than the margin.
         """
         if self.distinguishable:
             return "ahead" if self.ahead != self.reference else "behind"
@@ -75,20 +78,22 @@ class Pair:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said about the test metric, in labels and numbers.
+    """The claims about the test metric, in labels and numbers.
 
-    `basis` tells what it rests on: one run of each, several seeds, or nothing, where `best` is None. `ties` are not
-    separated from the best, `behind` are worse, `open` are neither, as they were not tested against it. `yardstick` (a
-    fraction) is set for one seed of a share, `pairs` for several seeds.
+    Where the question compares all with one optimizer, that one is `against`. Then `pairs`, `ties`, `behind` and
+    `ahead` are about it, and `best` has the best mean difference from it.
 
-    `scores` has what each is judged by: its first score in one run, the mean with several, in which a seed that
-    diverged counts as `lost` (None where none did). The optimizers `apart` share too few seeds with the best to be
-    ranked. `trusted` is the number of seeds from which on nothing is assumed of how differences scatter, None where
-    nothing is. `looks` has how many seeds were tested at each verdict so far, of the pair that was looked at most
-    often. `margin` is what was asked for.
-
-    Where all were to be compared with one, that one is `against`: `pairs`, `ties`, `behind` and `ahead` are about it,
-    and `best` has the best mean difference from it.
+    Attributes:
+        basis: what the verdict rests on; where that is nothing, `best` is None.
+        ties: optimizers not separated from the best.
+        behind: optimizers that are worse; `open` ones are neither, as no test compared them with the best.
+        yardstick: the noise of the test set, a fraction; for one run of a share only.
+        pairs: the best with each other; for several seeds only.
+        scores: first score of each in one run; mean over seeds with several, where a diverged seed counts as `lost`.
+        lost: score of a seed that diverged; None where none did.
+        apart: optimizers that share too few seeds with the best to be ranked.
+        trusted: number of seeds from which no t-test is needed; None where none was used.
+        looks: numbers of seeds at each verdict so far, for the pair with the most looks.
     """
 
     basis: Basis = "nothing"
@@ -109,21 +114,8 @@ class Verdict:
 
     @property
     def equal(self) -> tuple[str, ...]:
-        """Those of the ties that are equal to the best within the margin."""
+        """The ties that are equal to the best within the margin."""
         return tuple(pair.other for pair in self.pairs if pair.answer == "equal")
-
-
-def compare(
-    results: Mapping[str, Scores],
-    scale: Scale,
-    tuned_from: Mapping[str, str] | None = None,
-    looked: Looked | None = None,
-    margin: Margin | None = None,
-    now: TakenLook = PRESENT,
-    question: Question = BEST,
-) -> tuple[Comparison, ...]:
-    """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin, now=now, question=question)
 
 
 def judge(
@@ -134,16 +126,16 @@ def judge(
     out: Collection[str] | None = None,
     against: str = "",
 ) -> Verdict:
-    """The verdict on these test metrics.
+    """Return the verdict on test metrics.
 
     Args:
-        results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
-        scale: of the metric.
-        comparisons: what `compare` made of them.
-        margin: what they were asked for.
-        out: labels of those that left after a look, as another was ahead of them; None where no looks were planned.
-            With looks means are of different seeds, so none that is behind another is the best, whatever its mean.
-        against: the label that all were to be compared with; empty where the question is another.
+        results: test metrics by label and seed, of finished trials; NaN where one diverged.
+        scale: scale of the metric.
+        comparisons: result of `pairwise.compare_all`.
+        margin: margin of these comparisons.
+        out: labels of arms that left after a look, as another was ahead of them; None without planned looks. With looks
+            the means are of different seeds, so an arm behind another is never the best, whatever its mean.
+        against: label that all are compared with; empty for another question.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
@@ -162,7 +154,7 @@ def judge(
 
 
 def noise(share: float, test_size: int) -> float:
-    """The 95 % yardstick for the difference of two shares, such as accuracies, of `test_size` examples each.
+    """Return the 95 % yardstick for the difference of two shares of `test_size` examples each.
 
     A share of 1 is taken as one error, and of 0 as one hit: none seen does not mean that none are possible.
     """
@@ -171,7 +163,7 @@ def noise(share: float, test_size: int) -> float:
 
 
 def _judge_once(scores: Mapping[str, float], scale: Scale) -> Verdict:
-    """The verdict when at most one setting has more than one seed: each counts with its first finished seed."""
+    """Return the verdict if at most one setting has several seeds: each counts with its first finished seed."""
     best = max(scores, key=lambda label: scale.gain(scores[label]))
     lost = {label: scale.gain(scores[best] - score) for label, score in scores.items() if label != best}
     yardstick = noise(scores[best], scale.test_size) if scale.metric.share else None
@@ -204,12 +196,12 @@ def _judge_seeds(
 
 
 def _behind(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """The labels of those that another was found ahead of."""
-    yield from (row.b if row.better == row.a else row.a for row in comparisons if row.distinguishable)
+    """Yield the labels of optimizers that another is ahead of."""
+    yield from (row.worse for row in comparisons if row.distinguishable)
 
 
 def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
-    """The verdict in which what left is no tie: another was ahead of it, if not the best."""
+    """Return the verdict without arms that left among its ties: another was ahead of them, if not the best."""
     left = tuple(label for label in verdict.ties if label in out)
     ties = tuple(label for label in verdict.ties if label not in out)
     return replace(verdict, ties=ties, open=(*verdict.open, *left))
@@ -218,8 +210,8 @@ def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
 def _judge_against(
     found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison], against: str
 ) -> Verdict:
-    """The verdict where all were to be compared with one: `_judge_seeds` in which that one stands for the best."""
-    rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
+    """Return the verdict for a comparison with one: `_judge_seeds` with that one in the place of the best."""
+    rows = [row for row in comparisons if against in (row.a, row.b) and row.is_main]
     verdict = _judge_seeds(found, labels, scale, rows, against)
     pairs = tuple(replace(pair, reference=True) for pair in verdict.pairs)
     gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in pairs}}
@@ -230,13 +222,13 @@ def _judge_against(
 
 
 def _lost(found: Mapping[str, Scores], scores: Mapping[str, Scores]) -> float | None:
-    """What a seed counts that diverged; None where none did of those with several."""
+    """Return the score of a diverged seed; None where none of the optimizers with several seeds has one."""
     repeated = [name for name, own in found.items() if len(own) >= 2]
     return next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:
-    """The comparison as "other minus best"."""
+    """Return the comparison as "other minus best"."""
     row = row if row.b == best else row.turned
     gap, lost = row.difference, sum(isnan(score) for seed, score in scores[row.a].items() if seed in scores[best])
     close = row.closeness and row.closeness.turned
@@ -244,5 +236,5 @@ def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:
 
 
 def _trusted(comparisons: Sequence[Comparison]) -> int | None:
-    """Seeds from which on the permutation test takes the place of the t-test, which was used with fewer."""
+    """Return the seeds from which the permutation test replaces the t-test; None where that was not used."""
     return max((fewest_pairs(row.together) for row in comparisons if row.is_assumed), default=None)

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 
-from surefoot.analysis.interim import Interim
+from surefoot.analysis.interim import Interim, interim_of, looker_of
 from surefoot.analysis.scale import scale_of
 from surefoot.analysis.settings import group
-from surefoot.analysis.summary import interim_of, looker_of
 from surefoot.arms.arm import Arm
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.try_out import TriedOut

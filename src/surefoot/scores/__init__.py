@@ -1,10 +1,10 @@
-"""The verdict on scores that were made anywhere: tables, W&B's exports, TensorBoard's folders.
+"""The verdict on scores from anywhere: tables, W&B's exports, TensorBoard's folders.
 
-They become trials like those of a comparison, so verdict, pairs, report and JSON are the same.
+Scores become trials like those of a comparison, so verdict, pairs, report and JSON are the same.
 
 | file | concept |
 | --- | --- |
-| `judging.py` | from scores to what they allow to say, of one task and of several |
+| `judging.py` | from scores to their verdict, for one task and for several |
 | `entries.py` | one score with its optimizer, seed and task, and how its cells are read |
 | `tables.py` | long and wide tables, W&B's table of runs |
 | `charts.py` | W&B's charts, which have a column for each run |

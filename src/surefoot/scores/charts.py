@@ -17,19 +17,19 @@ COLUMN = re.compile(r"(?P<run>.+) - (?P<metric>.+?)(?P<bound>__MIN|__MAX)?")
 
 
 def is_chart(header: Sequence[str]) -> bool:
-    """Whether these are the columns of a chart."""
+    """Return whether these are the columns of a chart."""
     return len(header) > 1 and all(COLUMN.fullmatch(name) for name in header[1:])
 
 
 def read_chart(
     columns: Mapping[str, Sequence[Any]], what: str, metric: str | None, runs: str | None
 ) -> Iterator[tuple[str, Entry]]:
-    """Read the last value of each run.
+    """Yield the last value of each run, with where it stands.
 
     Args:
-        columns: of the table, the steps first.
-        what: the name of the file.
-        metric: which metric is the score, where the chart has several.
+        columns: columns of the table, the steps first.
+        what: name of the file.
+        metric: the metric that is the score, where the chart has several.
         runs: pattern of the names of runs.
     """
     matches = [found for name in list(columns)[1:] if (found := COLUMN.fullmatch(name)) and not found["bound"]]

@@ -1,6 +1,6 @@
-"""One score with all that a table says of it, and how each of its cells is read.
+"""One score with all that a table says about it, and the reading of its cells.
 
-A score that is missing is a divergence, as scripts leave it out or write nan. W&B tells more: a run that crashed with a
+A missing score is a divergence, as scripts leave it out or write nan. W&B's states say more: a run that crashed with a
 number has not come to its end, so that number is no result.
 """
 
@@ -15,10 +15,10 @@ from surefoot.errors import UsageError
 from surefoot.store.records import ENDED, Status
 
 DIVERGED = ("", "nan", "diverged")
-"""What stands in the place of a score that there is none of."""
+"""The cells that mean a missing score."""
 
 MISSED = ("", "nan", "inf", "infinity", "never", "not reached")
-"""What stands in the place of the epochs to a target that was not reached."""
+"""The cells that mean a target that was not reached."""
 
 STATES: Mapping[str, Status] = {
     "": "finished",
@@ -38,14 +38,14 @@ class Entry:
     """The score of one optimizer with one seed on one task.
 
     Attributes:
-        optimizer: its name.
+        optimizer: name of the optimizer.
         seed: the seed.
-        score: not a number where it diverged.
-        task: empty where a table has only one.
-        loss: of the test data; not a number where it is unknown.
-        epochs: to a target of the user's, infinite where it was missed; None where a table does not tell.
-        chance: the score of guessing.
-        status: whether the run has ended, and how.
+        score: NaN where the run diverged.
+        task: name of the task; empty where a table has only one.
+        loss: loss on the test data; NaN where it is unknown.
+        epochs: epochs to the user's own target; infinite for a miss, None where a table does not say.
+        chance: score of guessing.
+        status: whether and how the run ended.
     """
 
     optimizer: str
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def ended(self) -> bool:
-        """Whether it says something about the optimizer."""
+        """Whether the run finished or diverged, and so says something about the optimizer."""
         return self.status in ENDED
 
 
@@ -68,7 +68,7 @@ Entries = Mapping[str, Mapping[int, Entry]]
 
 
 def entry(cells: Mapping[str, Any], where: str) -> Entry:
-    """Read the cells of a row, by the names of `Entry`; `where` names the row in an error."""
+    """Return the entry of a row, from its cells by the names of `Entry`; `where` names the row in an error."""
     status, task = _state(cells.get("state"), where), str(cells.get("task", "")).strip()
     if {"/", "\\"} & {*task}:
         raise UsageError(f"{where}: the task is {task!r}; it names the file of a report: write it without slashes.")
@@ -90,9 +90,9 @@ def entry(cells: Mapping[str, Any], where: str) -> Entry:
 
 
 def by_task(entries: Iterable[tuple[str, Entry]]) -> dict[str, dict[str, dict[int, Entry]]]:
-    """Sort entries by task, optimizer and seed; each comes with where it stands.
+    """Sort entries, each with where it stands, by task, optimizer and seed.
 
-    A run that failed, and was run again with the same seed, gives way to the one that ended.
+    A run that failed gives way to one with the same seed that ended.
     """
     tasks: dict[str, dict[str, dict[int, Entry]]] = {}
     for where, one in entries:
@@ -106,7 +106,7 @@ def by_task(entries: Iterable[tuple[str, Entry]]) -> dict[str, dict[str, dict[in
 
 
 def read_seed(value: Any, where: str) -> int:
-    """Read a seed, a whole number."""
+    """Return a seed; `UsageError` unless it is a whole number."""
     try:
         number = float(value)
         if number != int(number):
@@ -117,7 +117,7 @@ def read_seed(value: Any, where: str) -> int:
 
 
 def read_score(value: Any, where: str) -> float:
-    """Read a score; not a number where there is none."""
+    """Return a score; NaN where there is none."""
     if _text(value) in DIVERGED:
         return math.nan
     try:

@@ -1,7 +1,6 @@
-"""From scores to what they allow to say: they become trials like those of a comparison, and are judged as such.
+"""From scores to their verdict: scores become trials like those of a comparison, and are judged as such.
 
-Where they lie in a file, the seeds of each verdict are noted beside it: more seeds later are another look, as they are
-in a store.
+The seeds of each verdict on a file are noted beside it. More seeds later are another look, as they are in a store.
 """
 
 from __future__ import annotations
@@ -39,33 +38,33 @@ def judge(
     columns: Mapping[str, str] | None = None,
     runs: str | None = None,
 ) -> Result:
-    """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
+    """Judge scores from anywhere: which optimizer is best, which are tied, and how sure that is.
 
-    Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
-    differences are taken seed by seed, and nothing is claimed below five.
+    Use it on results of your own scripts, of W&B or of TensorBoard. Run all optimizers with the same seeds: differences
+    are taken seed by seed. With fewer than five seeds nothing is claimed.
 
     Args:
         scores: `{"adam": {0: 0.91, 1: 0.92}, ...}`, `{"adam": [0.91, 0.92], ...}` (seeds 0, 1), a data frame, or the
-            path of a CSV file or of a folder from TensorBoard. A table is long, with columns optimizer, seed and score,
-            or wide, with a column seed and one for each optimizer, or an export of W&B. A seed that diverged has nan,
-            "diverged" or nothing for its score. A long table may also have `test_loss`, `epochs_to_target` (nothing
-            where it was missed), `task` and `chance` (the score of guessing).
-        better: whether `max` or `min` is better.
-        metric: what the scores are called.
-        share: whether they are shares such as an accuracy, from 0 to 1. They are shown in per cent.
-        margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
-            number (`0.01`), or a part of it (`"2%"`).
-        chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
-            better than the worst. A column `chance` says it of each task.
-        name: what the scores are of; that of the file, where they lie in one.
-        columns: names of columns that are called otherwise, as in `{"score": "val_acc"}`.
-        runs: pattern of the names of runs, such as `{optimizer}_{seed}`, where no columns tell optimizer and seed.
+            path of a CSV file or of a folder from TensorBoard. A long table has columns optimizer, seed and score. A
+            wide one has a column seed and one for each optimizer. Exports of W&B work too. A seed that diverged has
+            nan, "diverged" or nothing for its score. A long table may also have `test_loss`, `epochs_to_target` (empty
+            for a miss), `task` and `chance` (the score of guessing).
+        better: direction of better scores: `max` or `min`.
+        metric: name of the scores.
+        share: whether scores are shares from 0 to 1, such as an accuracy. They are shown in per cent.
+        margin: difference that still counts as equal. For a share it is in points (`0.3`), for any other score a number
+            (`0.01`) or a part of it (`"2%"`).
+        chance: score of guessing, which a seed that diverged counts. Without it such a seed counts as no better than
+            the worst. A column `chance` has it for each task.
+        name: name of the result; scores in a file take the name of the file.
+        columns: your names of columns, as in `{"score": "val_acc"}`.
+        runs: pattern of the names of runs, such as `{optimizer}_{seed}`, if no columns have optimizer and seed.
 
     Returns:
-        their verdict in words, table, report and JSON; `.summary` has the numbers.
+        the verdict in words, table, report and JSON; `.summary` has the numbers.
 
     Raises:
-        UsageError: a row cannot be read, by its line; or there are no two optimizers; or there are several tasks.
+        UsageError: a row cannot be read, there are fewer than two optimizers, or there are several tasks.
 
     Example:
         >>> print(surefoot.judge({"adam": [0.91, 0.92, 0.90], "sgd": [0.88, 0.89, 0.87]}).verdict)
@@ -90,17 +89,17 @@ def judge_suite(
     """Judge scores of several tasks, each by itself and all together.
 
     Args:
-        scores: a table with a column `task`, as `judge` takes it.
-        better: as in `judge`, for every task alike.
-        metric: what the scores are called.
-        share: whether they are shares from 0 to 1.
-        margin: by how much two may differ and still count as equal.
-        chance: the score of guessing, where no column says it.
-        columns: names of columns that are called otherwise.
+        scores: table with a column `task`, as `judge` takes it.
+        better: direction of better scores, for every task: `max` or `min`.
+        metric: name of the scores.
+        share: whether scores are shares from 0 to 1.
+        margin: difference that still counts as equal.
+        chance: score of guessing, if no column has it.
+        columns: your names of columns.
         runs: pattern of the names of runs, which may have `{task}`.
 
     Raises:
-        UsageError: as `judge` does; or no optimizer has a result in all tasks.
+        UsageError: a row cannot be read, a task has one optimizer, or no optimizer has a result in all tasks.
 
     Example:
         >>> print(surefoot.judge_suite("scores.csv").table())
@@ -110,7 +109,7 @@ def judge_suite(
 
 
 def judge_any(scores: Any, **options: Any) -> Result | Suite[Result]:
-    """Judge scores of one task as `judge` does, and those of several as `judge_suite` does."""
+    """Judge scores of one task as `judge` does, and scores of several as `judge_suite` does."""
     found = judge_suite(scores, **options)
     first, *others = found.studies.values()
     return found if others else first
@@ -127,7 +126,7 @@ class _Options:
 
 
 def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
-    """The summary of each task, by its name."""
+    """Return the summary of each task, by its name."""
     if options.metric.better not in ("max", "min"):
         raise UsageError("better", f" is {options.metric.better!r}; expected 'max' or 'min'.")
     path = Path(scores) if isinstance(scores, str | PathLike) else None
@@ -144,7 +143,7 @@ def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
 
 
 def _read(scores: Any, options: _Options) -> Iterator[tuple[str, Entry]]:
-    """Return each score with where it stands."""
+    """Yield each score with where it stands."""
     if isinstance(scores, Path):
         yield from (read_folder if scores.is_dir() else read_csv)(scores, options.columns, options.runs)
     elif hasattr(scores, "columns"):
@@ -192,7 +191,7 @@ def _summary(entries: Entries, task: str, options: _Options, earlier: Sequence[S
 
 
 def _record(one: Entry, protocol: Protocol, earlier: Sequence[SeedsSeen]) -> Record:
-    """A score as a trial."""
+    """Return a score as a trial."""
     outcome = Outcome(one.loss, one.score, *(math.nan,) * 3, 0, 0) if one.status == "finished" else None
     return Record(
         f"{one.optimizer} {one.seed}",

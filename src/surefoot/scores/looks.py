@@ -1,4 +1,4 @@
-"""The seeds of earlier verdicts on a file, noted beside it: seeds that are added later are another look."""
+"""The seeds of earlier verdicts on a file, noted beside it. Seeds that are added later are another look."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from surefoot.files import write_whole
 from surefoot.scores.entries import Entries
 
 SeedsSeen = Mapping[str, Sequence[int]]
-"""The seeds of each optimizer that a verdict was on."""
+"""The seeds of each optimizer in one verdict."""
 
 
 def noted(path: Path) -> Path:
-    """Where the looks at a file are noted."""
+    """Return the path of the notes about a file."""
     return path.with_name(f"{path.name}.looks.json")
 
 
 def looks(path: Path) -> dict[str, list[SeedsSeen]]:
-    """Return the earlier looks at each task of a file; a file with one task has it under an empty name."""
+    """Return the earlier looks at each task of a file; the only task of a file may have an empty name."""
     if not noted(path).exists():
         return {}
     try:
@@ -38,7 +38,7 @@ def looks(path: Path) -> dict[str, list[SeedsSeen]]:
 
 
 def note(path: Path, earlier: Mapping[str, list[SeedsSeen]], tasks: Mapping[str, Entries]) -> None:
-    """Note a verdict beside its file, if it was on other seeds than the last."""
+    """Note a verdict beside its file, if its seeds are not those of the last one."""
     later = dict(earlier)
     for task, entries in tasks.items():
         now = {label: sorted(seed for seed, one in own.items() if one.ended) for label, own in entries.items()}

@@ -1,4 +1,4 @@
-"""Optimizer and seed in the name of a run, for exports that tell nothing else of it.
+"""Optimizer and seed in the name of a run, for exports that have them nowhere else.
 
 Nothing is guessed: a name that does not fit the pattern is an error that shows both.
 """
@@ -10,18 +10,21 @@ import re
 from surefoot.errors import Argument, UsageError
 
 ORDINARY = re.compile(r"(?P<optimizer>.+?)[-_ /.,]+(?:seed|s)[-_ =]*(?P<seed>\d+)", re.IGNORECASE)
-"""`adam-seed3`, `adam_s3`, `adam/seed=3`."""
+"""The ordinary names, such as `adam-seed3`, `adam_s3` and `adam/seed=3`."""
 
 PARTS = {"optimizer": "(?P<optimizer>.+)", "seed": r"(?P<seed>\d+)", "task": "(?P<task>.+?)"}
 
 
 def read_run(name: str, pattern: str | None, where: str) -> dict[str, str]:
-    """Return the optimizer, the seed and the task, if any, that the name of a run has.
+    """Return the optimizer, the seed and any task in the name of a run.
 
     Args:
-        name: of the run.
-        pattern: such as `{task}-{optimizer}-{seed}`; by default the optimizer, then `seed` or `s` and the seed.
-        where: what an error names.
+        name: name of the run.
+        pattern: pattern such as `{task}-{optimizer}-{seed}`; None takes the optimizer, then `seed` or `s` and the seed.
+        where: the place that an error names.
+
+    Raises:
+        UsageError: the name does not fit the pattern, or the pattern lacks a part.
     """
     found = (ORDINARY if pattern is None else _compiled(pattern)).fullmatch(name.strip())
     if found is None:

@@ -24,28 +24,24 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "chance": ("chance",),
     "state": ("state",),
 }
-"""What a column is called that has a part of an entry."""
+"""The names of the columns for each part of an entry."""
 
 PREFIXES = ("", "config.", "config/", "summary.", "summary/")
 
 Columns = Mapping[str, Sequence[Any]]
 
 NAN = re.compile(r"(?<=[:\[,] )-?(?:nan|inf|NaN|Infinity)\b")
-"""Numbers that are none, in a printed dict."""
+"""NaN and infinity in a printed dict."""
 
 
 def read_csv(path: Path, given: Mapping[str, str], runs: str | None) -> Iterator[tuple[str, Entry]]:
-    """Read a CSV file.
-
-    Raises:
-        UsageError: it cannot be read, or a line of it.
-    """
+    """Yield the entries of a CSV file; `UsageError` where it, or a line of it, cannot be read."""
     columns = csv_columns(path)
     yield from read_table(columns, str(path), f"{path}, line", 2, given, runs)
 
 
 def csv_columns(path: Path) -> dict[str, list[Any]]:
-    """Return the columns of a CSV file by their names; there is at least one row."""
+    """Return the columns of a CSV file by name; there is at least one row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -67,14 +63,14 @@ def csv_columns(path: Path) -> dict[str, list[Any]]:
 def read_table(
     columns: Columns, what: str, row: str, first: int, given: Mapping[str, str], runs: str | None
 ) -> Iterator[tuple[str, Entry]]:
-    """Read a table.
+    """Yield the entries of a table, each with where it stands.
 
     Args:
-        columns: by their names.
-        what: the name of the table.
-        row: how a row is named.
+        columns: columns by name.
+        what: name of the table in errors.
+        row: name of a row in errors.
         first: number of the first row.
-        given: the user's names of columns, by those of `NAMES`.
+        given: the user's names of columns, by the parts in `NAMES`.
         runs: pattern of the names of runs.
     """
     if unnamed := [name for name in given if name not in NAMES]:
@@ -89,7 +85,7 @@ def read_table(
 
 
 def _find(columns: Columns, given: Mapping[str, str]) -> dict[str, str]:
-    """Return which column has which part; what W&B calls loss is that of training, unless the user says otherwise."""
+    """Return the column of each part. W&B's loss is that of training, so it is no part unless the user says so."""
     lower = {name.strip().lower(): name for name in columns}
     found = {}
     for part, names in NAMES.items():
@@ -103,14 +99,14 @@ def _find(columns: Columns, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_runs(columns: Columns) -> bool:
-    """Whether it is W&B's table, which has a run in each row."""
+    """Return whether it is W&B's table, which has a run in each row."""
     return "name" in {name.strip().lower() for name in columns} and any(
         name.strip().lower() == "state" or name.startswith(PREFIXES[1:]) for name in columns
     )
 
 
 def _spread(columns: Columns, row: str, first: int) -> Columns:
-    """Return the columns of a table whose cells are printed dicts, as the API's script has them, one for each key."""
+    """Return a column for each key of printed dicts, as the API's script writes them."""
     if not {"summary", "config", "name"} <= set(columns):
         return columns
     spread: dict[str, list[Any]] = {"name": list(columns["name"])}
@@ -134,7 +130,7 @@ def _dict(text: Any, where: str, kind: str) -> Mapping[str, Any]:
 def _long(
     columns: Columns, names: Mapping[str, str], row: str, first: int, runs: str | None
 ) -> Iterator[tuple[str, Entry]]:
-    """Read a row for each run; the name of the run tells what no column has."""
+    """Yield an entry for each row, a run; its name has what no column has."""
     run = next((name for name in columns if name.strip().lower() == "name"), None) if _of_runs(columns) else None
     known = ", ".join(columns)
     wanted = "" if "score" in names else "one that is called score"
@@ -152,7 +148,7 @@ def _long(
 
 
 def _wide(columns: Columns, names: Mapping[str, str], row: str, first: int) -> Iterator[tuple[str, Entry]]:
-    """Read a row for each seed, and a column for each optimizer."""
+    """Yield the entries of a wide table: rows are seeds, columns are optimizers."""
     common = {part: names[part] for part in ("seed", "task", "chance") if part in names}
     for label in columns:
         if label not in common.values():

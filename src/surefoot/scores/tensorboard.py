@@ -22,15 +22,15 @@ SCALARS = ["Wall time", "Step", "Value"]
 EVENTS = "*tfevents*"
 
 Last = tuple[str, str, str, Any]
-"""A run, a tag, where its values stand, and the last of them."""
+"""A run, a tag, the place of its values, and the last of these."""
 
 
 def read_folder(folder: Path, given: Mapping[str, str], runs: str | None) -> Iterator[tuple[str, Entry]]:
-    """Read the last value of each run.
+    """Yield the last value of each run, with where it stands.
 
     Args:
-        folder: of CSV files, or one that TensorBoard shows.
-        given: the tag that is the score, where there are several.
+        folder: folder of CSV files, or one that TensorBoard shows.
+        given: the tag of the score, under `score`, where there are several.
         runs: pattern of the names of runs.
     """
     files = sorted(folder.glob("*.csv"))

@@ -11,12 +11,9 @@ Related: Birattari et al., A Racing Algorithm for Configuring Metaheuristics, GE
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite, sqrt
-from statistics import fmean
+from math import isfinite
 
-from scipy import special
-
-from surefoot.statistics.intervals import deviation
+from surefoot.statistics.intervals import one_sided
 
 ALPHA = 0.1
 
@@ -52,6 +49,4 @@ def _is_behind(gains: Sequence[float], ahead: Sequence[float], level: float, res
     if not all(map(isfinite, gains)) or not all(map(isfinite, ahead)):
         return all(map(isfinite, ahead))
     differences = [better - worse for better, worse in zip(ahead, gains, strict=True)]
-    mean, spread = fmean(differences), max(deviation(differences), resolution)
-    t = mean * sqrt(len(differences)) / spread if spread else (inf if mean > 0 else 0.0)
-    return float(special.stdtr(len(differences) - 1, -t)) <= level
+    return one_sided(differences, resolution) <= level

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from surefoot.analysis.verdict import compare
+from surefoot.analysis.pairwise import compare_all
 from surefoot.errors import Argument
 from surefoot.selfcheck import joined, margins, planned_looks
 from surefoot.selfcheck.joined import FalseClaims, false_claims
@@ -201,7 +201,7 @@ def false_verdicts(
     wrong: Counter[str] = Counter()
     own = {f"arm {i + arms // 2}": f"arm {i}" for i in range(arms // 2)} if tuned else {}
     for study in world.draw(rng, studies, arms, seeds):
-        rows = compare(by_label(study), world.scale, own)
+        rows = compare_all(by_label(study), world.scale, tuned_from=own)
         wrong.update({row.family for row in rows if row.distinguishable})
     most = max(wrong.values(), default=0)
     return FalseVerdicts(world.name, arms, seeds, tuned, clopper_pearson(most, studies, LEVEL))
@@ -213,7 +213,7 @@ def looked_at(
     """Count the A/A studies in which any arm is told apart at any of the looks."""
 
     def wrong(study: Scores) -> bool:
-        every = (compare(results, world.scale, looked=looked) for results, looked in counting(study, looks))
+        every = (compare_all(results, world.scale, looked=looked) for results, looked in counting(study, looks))
         return any(row.distinguishable for rows in every for row in rows)
 
     count = sum(map(wrong, world.draw(rng, studies, arms, looks[-1])))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from surefoot.analysis.verdict import compare
+from surefoot.analysis.pairwise import compare_all
 from surefoot.search.race import ALPHA as DROPPED
 from surefoot.search.race import dropped
 from surefoot.selfcheck.seed_models import (
@@ -115,7 +115,7 @@ def false_margins(
         claims = [
             row.closeness
             for results, looked in counting(study, looks)
-            for row in compare(results, scale, looked=looked, margin=Margin(MARGIN))
+            for row in compare_all(results, scale, looked=looked, margin=Margin(MARGIN))
             if row.closeness and row.a == "arm 0"
         ]
         equal += any(one.equal for one in claims)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.pairwise import Looked
+from surefoot.analysis.pairwise import Looked, compare_all
 from surefoot.analysis.scale import ACCURACY, Scale
 from surefoot.analysis.settings import Setting
-from surefoot.analysis.verdict import compare, judge
+from surefoot.analysis.verdict import judge
 from surefoot.errors import UsageError
 from surefoot.store.looks import TakenLook
 from surefoot.store.protocol import Metric
@@ -131,7 +131,7 @@ def counting(scores: Scores, looks: Sequence[int]) -> Iterator[tuple[dict[str, d
 def behind(scores: Scores, best: str) -> tuple[str, ...]:
     """Return the arms of a simulated study that the verdict calls behind this one; none if it is not the best."""
     found = by_label(scores)
-    verdict = judge(found, NORMAL.scale, compare(found, NORMAL.scale))
+    verdict = judge(found, NORMAL.scale, compare_all(found, NORMAL.scale))
     return verdict.behind if verdict.best == best else ()
 
 

@@ -1,7 +1,7 @@
-"""What every function of this room asks of its numbers, asked in one place and answered in one tone.
+"""Checks of numbers that every function of this room makes, with one form of error.
 
-A figure that is not finite belongs to a trial that diverged. Each function says what it makes of such trials, so none
-may slip through into a mean, a rank or a resample.
+A figure that is not finite belongs to a trial that diverged. Each function says how it treats such trials, so none may
+slip into a mean, a rank or a resample.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 
 
 def finite(values: Sequence[float] | Numbers, name: str, least: int = 1) -> Numbers:
-    """The values as an array; `UsageError` unless they are at least `least` finite numbers in one row."""
+    """Return the values as an array; `UsageError` unless they are one row of at least `least` finite numbers."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) < least:
         raise UsageError(f"{name} has shape {array.shape}; expected a row of at least {least} numbers.")
@@ -28,7 +28,7 @@ def finite(values: Sequence[float] | Numbers, name: str, least: int = 1) -> Numb
 
 
 def pairs(a: Sequence[float] | Numbers, b: Sequence[float] | Numbers) -> tuple[Numbers, Numbers]:
-    """Both rows as arrays; `UsageError` unless they are finite and equally long, as pairs are."""
+    """Return both rows as arrays; `UsageError` unless they are finite and equally long."""
     left, right = finite(a, "a"), finite(b, "b")
     if len(left) != len(right):
         raise UsageError(f"a has {len(left)} values and b {len(right)}; expected pairs, one for each seed in both.")
@@ -36,14 +36,14 @@ def pairs(a: Sequence[float] | Numbers, b: Sequence[float] | Numbers) -> tuple[N
 
 
 def count(value: int, name: str, least: int = 1) -> int:
-    """The value; `UsageError` unless it is a whole number of at least `least`."""
+    """Return the value; `UsageError` unless it is a whole number of at least `least`."""
     if value != int(value) or value < least:
         raise UsageError(name, f" is {value}; expected a whole number of at least {least}.")
     return int(value)
 
 
 def positive(value: float, name: str) -> float:
-    """The value; `UsageError` unless it is finite and above 0."""
+    """Return the value; `UsageError` unless it is finite and above 0."""
     if not (np.isfinite(value) and value > 0):
         raise UsageError(f"{name} is {value}; expected a finite number above 0.")
     return value

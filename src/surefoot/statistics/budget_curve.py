@@ -1,8 +1,9 @@
 """What tuning buys: the expected result of the best of k trials, for every k up to the number that were run.
 
-The expectation is over which k of the N trials one would have run, without replacement, which is unbiased; drawing with
-replacement is not, and gets worse towards k = N. A trial that diverged is a trial that was paid for: it is the last to
-be chosen, and counts with a value that the caller names.
+The expectation is over all choices of k from the N trials without replacement, which is unbiased. Drawing with
+replacement is biased, most of all near k = N. A trial that diverged was paid for: it is the last to be chosen, and
+counts with a value that the caller names.
+
 Sources: Dodge et al., EMNLP 2019; Tang et al., ACL 2020 (the bias); Sivaprasad et al., ICML 2020 (CPE, CPU, CPL).
 """
 
@@ -28,9 +29,9 @@ TINY = 1e-250
 
 @dataclass(frozen=True)
 class BudgetCurve:
-    """Expected score of the best of 1, 2, ... N trials, its bootstrap standard `error` and 95 % interval.
+    """The expected score of the best of 1, 2, ... N trials, with its bootstrap standard `error` and 95 % interval.
 
-    The bootstrap knows no trial that is better than the best one seen, so near k = N the interval is too narrow.
+    The bootstrap has no trial better than the best one seen, so near k = N the interval is too narrow.
     """
 
     mean: tuple[float, ...]
@@ -43,7 +44,7 @@ class BudgetCurve:
 class Cumulative:
     """The mean height of a curve of expected bests: `early` favours small budgets, `uniform` none, `late` large ones.
 
-    CPE, CPU and CPL of Sivaprasad et al., ICML 2020.
+    These are CPE, CPU and CPL of Sivaprasad et al., ICML 2020.
     """
 
     early: float
@@ -54,19 +55,20 @@ class Cumulative:
 def budget_curve(
     scores: Sequence[float], *, higher: bool = True, failure: float | None = None, resamples: int = 2000, seed: int = 0
 ) -> BudgetCurve:
-    """The expected best-of-k curve of one optimizer, with intervals from resampling its trials.
+    """Return the expected best-of-k curve of one optimizer, with intervals from resampling its trials.
 
-    Use it to compare optimizers at equal tuning budgets. Its trials must be independent draws of the settings (random
+    Use it to compare optimizers at equal tuning budgets. The trials must be independent draws of the settings (random
     or quasi-random), not the steps of a search that learns.
 
     Args:
         scores: one figure for each trial; not finite for one that diverged.
         higher: whether higher is better; False for losses.
-        failure: what a trial that diverged counts, such as the accuracy of guessing.
-        resamples: bootstrap resamples of the trials.
-        seed: of these resamples.
+        failure: score that a diverged trial counts, such as the accuracy of guessing.
+        resamples: number of bootstrap resamples, at least 100.
+        seed: seed of these resamples.
 
-    Raises UsageError when there are no scores, or a trial diverged and `failure` is not given.
+    Raises:
+        UsageError: there are no scores, or a trial diverged and `failure` is None.
     """
     rank, values = _ranked(scores, higher, failure)
     n = len(values)
@@ -79,7 +81,7 @@ def budget_curve(
 
 
 def cumulative(curve: Sequence[float]) -> Cumulative:
-    """Three numbers for a curve of expected bests: its mean with weights N to 1, all alike, and 1 to N."""
+    """Return three means of a curve of expected bests: with weights N to 1, equal weights, and weights 1 to N."""
     values = finite(curve, "curve")
     trials = np.arange(1.0, len(values) + 1)
     weights = (trials[::-1], np.ones_like(trials), trials)
@@ -87,7 +89,7 @@ def cumulative(curve: Sequence[float]) -> Cumulative:
 
 
 def _ranked(scores: Sequence[float], higher: bool, failure: float | None) -> tuple[Places, Numbers]:
-    """The rank of each trial, 0 for the worst and equal for ties, and what it counts."""
+    """Return the rank of each trial, 0 for the worst, and its score; ties share a rank."""
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise UsageError(f"scores has shape {array.shape}; expected one for every trial.")
@@ -102,9 +104,10 @@ def _ranked(scores: Sequence[float], higher: bool, failure: float | None) -> tup
 
 
 def _expected(drawn: Numbers, rank: Places, values: Numbers) -> Numbers:
-    """Expected best of k for each row of `drawn`, which tells how often each trial is in the resample.
+    """Return the expected best of k for each row of `drawn`, a resample.
 
-    The best of k falls into a rank with the chance that all k are at or below it, less the chance that all are below.
+    A row counts how often each trial is in it. The best of k has a rank with the chance that all k are at or below it,
+    less the chance that all are below.
     """
     size, total = np.zeros((2, len(drawn), rank.max() + 1))
     row = np.arange(len(drawn))[:, None]
@@ -119,9 +122,9 @@ def _expected(drawn: Numbers, rank: Places, values: Numbers) -> Numbers:
 
 
 def _all_below(n: int) -> Iterator[Numbers]:
-    """The chance that k of n trials, drawn without replacement, are all among b given ones: a row for each k from 1.
+    """Yield the chances that k of n trials, drawn without replacement, are all among b given ones.
 
-    A column for each b from 0 to n, and the rows in blocks, as all together could take much memory.
+    There is a row for each k from 1, and a column for each b from 0 to n. Rows come in blocks, to save memory.
     """
     b, chance = np.arange(n + 1.0), np.ones(n + 1)
     for start in range(0, n, BLOCK):

@@ -1,9 +1,9 @@
-"""Equal within a margin, and not worse by it: one-sided paired t-tests, two of which make equality (TOST).
+"""Equal within a margin, and not worse by it: one-sided paired t-tests, two of which show equality (TOST).
 
-That no difference was found does not show that there is none. This does: the mean difference is inside the margin, and
-so is its interval. Half of alpha is for the looks that were planned, so that one pair at one look is equal where its
-95 % interval lies within the margin; each look after these has half of what is left. A look spends its own share
-(Bonferroni over looks), whatever the others found, and what was shown once stays shown.
+Finding no difference does not show that there is none. An interval of the mean difference inside the margin does. Half
+of alpha is for the planned looks, so that one pair at one look is equal where its 95 % interval lies within the margin.
+Each later look has half of what is left. A look spends its own share (Bonferroni over looks), whatever the others
+found, and what was shown once stays shown.
 
 Sources: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987); Shaffer, JASA 81 (1986).
 """
@@ -12,38 +12,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, sqrt
-from statistics import fmean
+from math import sqrt
 
 from scipy import special
 
-from surefoot.statistics.intervals import ALPHA, deviation
+from surefoot.statistics.intervals import ALPHA, one_sided
 from surefoot.statistics.looks import SPENDING, Looks
 
 RESERVE = 0.5
-"""The share of alpha for seeds that are added after the looks that were planned: an open question asks for them."""
+"""The share of alpha for seeds that users add after the planned looks, as an open question invites."""
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""Seeds in all above which a forecast says nothing: nobody would run so many."""
+"""The most seeds in all that a forecast says: users would not run more."""
 
 
 def short_of(leads: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
-    """The p-value of a mean of 0 or less, at the last of these looks, one-sided and counting them all.
+    """Return the one-sided p-value of a mean of 0 or less, after all of these looks.
 
     Args:
-        leads: by how much one optimizer is better than the other, plus the margin, in the order in which seeds came.
-        looks: how many of them there were at each look.
-        resolution: the smallest step of a score; the spread of the leads is never taken to be smaller.
+        leads: lead of one optimizer over the other, plus the margin, in the order in which seeds came.
+        looks: number of these at each look.
+        resolution: smallest step of a score; the spread of the leads is never taken to be smaller.
     """
     found = zip(looks.at, shares(looks), strict=True)
-    return min(1.0, *(_one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
+    return min(1.0, *(one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
 
 
 def adjusted(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The two p-values of each pair after Holm's step-down, which corrects for pairs and not for twice as many tests.
+    """Return the two p-values of each pair after Holm's step-down, which corrects for pairs only.
 
-    No two optimizers can each be worse than the other, so at most one of a pair's two hypotheses is true (Shaffer).
+    Twice as many tests need no stricter correction. Two optimizers cannot each be worse than the other, so at most one
+    of a pair's two hypotheses is true (Shaffer).
     """
     order = sorted((p, pair, side) for pair, both in enumerate(pairs) for side, p in enumerate(both))
     left, worst, found = Counter(dict.fromkeys(range(len(pairs)), 2)), 0.0, {}
@@ -55,16 +55,16 @@ def adjusted(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def seeds_to_tell(gap: float, spread: float, margin: float, level: float) -> int | None:
-    """How many seeds in all would most likely tell: equal within the margin, or one ahead of the other.
+    """Return the seeds, in all, that would most likely show equality within the margin, or one ahead.
 
-    Were `gap` the true mean difference and `spread` the true standard deviation of differences, four studies of five
-    would tell. None where that takes more than `MOST_SEEDS`.
+    With these seeds four studies of five would decide, if `gap` and `spread` were the true values. None for more than
+    `MOST_SEEDS`.
 
     Args:
         gap: mean difference that was seen.
         spread: standard deviation of the differences, above 0.
-        margin: in the unit of both.
-        level: of each one-sided test; a difference is tested at twice this, on both sides.
+        margin: margin, in the unit of both.
+        level: level of each one-sided test; a difference is tested at twice this, on both sides.
     """
 
     def tells(seeds: int) -> bool:
@@ -85,13 +85,13 @@ def seeds_to_tell(gap: float, spread: float, margin: float, level: float) -> int
 
 
 def next_level(looks: Looks) -> float:
-    """The share of alpha that the next look has: all that the plan has left, or half of what is held back."""
+    """Return the share of alpha for the next look: all that the plan has left, or half of what is held back."""
     spent, planned = sum(shares(looks)), (1 - RESERVE) * ALPHA
     return planned - spent if (looks.due or looks.at)[-1] < looks.planned else (ALPHA - spent) / 2
 
 
 def shares(looks: Looks) -> list[float]:
-    """How much of alpha each look may spend."""
+    """Return how much of alpha each look may spend."""
     planned, spent, found = (1 - RESERVE) * ALPHA, 0.0, []
     for seeds in looks.due or looks.at:
         within = seeds <= looks.planned
@@ -101,14 +101,6 @@ def shares(looks: Looks) -> list[float]:
     return found
 
 
-def _one_sided(leads: Sequence[float], resolution: float) -> float:
-    """The p-value of a mean of 0 or less, by Student's t."""
-    spread = max(deviation(leads), resolution)
-    mean = fmean(leads)
-    t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
-    return float(special.stdtr(len(leads) - 1, -t))
-
-
 def _below(bound: float, seeds: int, shift: float) -> float:
-    """The chance that t stays below a bound where its true mean is so many standard errors above 0."""
+    """Return the chance of a t below a bound, if the true mean is `shift` standard errors."""
     return float(special.nctdtr(seeds - 1, shift, bound))

@@ -1,7 +1,7 @@
 """Means with intervals, paired differences, and Holm's correction.
 
-Student's t, never 1.96: a study has 3 to 20 seeds. Differences are taken seed by seed, because two optimizers with
-the same seed share their initial weights and batch order, and what they share cancels. Holm's correction asks for
+Intervals use Student's t, never 1.96: a study has 3 to 20 seeds. Differences are taken seed by seed. Two optimizers
+with the same seed share their initial weights and batch order, and what they share cancels. Holm's correction needs
 nothing but valid p-values.
 """
 
@@ -22,14 +22,14 @@ HELD_BACK = 1 / 16
 """The share of alpha for looks beyond a plan: the largest that costs no seed in families of 1, 3 and 6 pairs."""
 
 PLANNED = ALPHA * (1 - HELD_BACK)
-"""What a study spends on the looks that it planned."""
+"""The alpha that a study spends on its planned looks."""
 
 
 @dataclass(frozen=True)
 class Interval:
     """A mean over `n` seeds and its t interval.
 
-    `low` and `high` are None with one seed, and where a value is not finite; the mean is then not a number.
+    With one seed `low` and `high` are None. If a value is not finite, they are None and the mean is NaN.
     """
 
     mean: float
@@ -40,7 +40,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The mean of `n` paired differences, its unadjusted 95 % t interval and the two-sided p-value of no difference."""
+    """The mean of `n` paired differences, its 95 % t interval and two-sided p-value; both are unadjusted."""
 
     mean: float
     low: float
@@ -50,10 +50,10 @@ class PairedDifference:
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """The mean of the values with its t interval; None when there are no values.
+    """Return the mean of the values with its t interval; None without values.
 
-    Use it for one figure of one optimizer over seeds. Do not compare two optimizers by looking whether their
-    intervals overlap: use `paired_difference`.
+    Use it for one figure of one optimizer over seeds. Overlapping intervals do not compare two optimizers: use
+    `paired_difference`.
     """
     if not values:
         return None
@@ -65,9 +65,9 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None
 
 
 def deviation(values: Sequence[float]) -> float:
-    """The standard deviation of at least two finite values, rounded once.
+    """Return the standard deviation of at least two finite values, rounded once.
 
-    It is what `statistics.stdev` gives, in a fifth of its time: floats are whole numbers of one small step.
+    It equals `statistics.stdev` and takes a fifth of its time: floats are whole numbers of one small step.
     """
     ratios = [value.as_integer_ratio() for value in values]
     n, steps = len(ratios), max(below for _, below in ratios)
@@ -78,10 +78,10 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float = 0.0) -> PairedDifference:
-    """The mean of `a[i] - b[i]` with its t interval and p-value; `a[i]` and `b[i]` share a seed; at least two pairs.
+    """Return the mean of `a[i] - b[i]` with its t interval and p-value.
 
-    `resolution` is the smallest step that a value can take (1 / number of test images for an accuracy). The spread of
-    the differences is never taken to be smaller: two seeds that happen to agree to the last image prove nothing.
+    `a[i]` and `b[i]` share a seed; there are at least two pairs. `resolution` is the smallest step of a value: 1 / test
+    images for an accuracy. The spread is never taken to be smaller: equal differences by chance prove nothing.
     """
     gaps = [x - y for x, y in zip(a, b, strict=True)]
     n = len(gaps)
@@ -92,9 +92,17 @@ def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float 
     return PairedDifference(mean, mean - half, mean + half, float(2 * special.stdtr(n - 1, -t)), n)
 
 
+def one_sided(leads: Sequence[float], resolution: float) -> float:
+    """Return the p-value of a mean of 0 or less, by Student's t; `resolution` is as in `paired_difference`."""
+    mean, spread = fmean(leads), max(deviation(leads), resolution)
+    t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
+    return float(special.stdtr(len(leads) - 1, -t))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given: reject those at most 0.05, and the chance of even one
-    false rejection stays under 5 %.
+    """Return Holm's step-down adjusted p-values, in the order given.
+
+    If all at most 0.05 are rejected, the chance of even one false rejection is at most 5 %.
     """
     count = len(p_values)
     order = np.argsort(p_values, kind="stable")

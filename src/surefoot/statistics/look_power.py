@@ -1,8 +1,8 @@
-"""What planned looks come to: how many seeds a study takes and what it finds, by playing it through.
+"""What planned looks cost and find: how many seeds a study takes, by simulation.
 
-Scores are normal, and a paired difference has a spread of one. The test is the study's own (`looks.py`), on fewer sign
-patterns where there are many seeds. Of several pairs each is found at the strictest step of Holm's correction: the real
-study finds at least as much, with at most as many seeds.
+Scores are normal, and a paired difference has a spread of one. The test is that of the real study (`looks.py`), on
+fewer sign patterns where there are many seeds. With several pairs, each is found at the strictest step of Holm's
+correction: the real study finds at least as much, with at most as many seeds.
 """
 
 from __future__ import annotations
@@ -18,35 +18,34 @@ from numpy.typing import NDArray
 from surefoot.statistics.argument_checks import Numbers, count
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.looks import LEVELS, Looks, drawn
-from surefoot.statistics.permutation import signs
-from surefoot.statistics.power import BLOCK
+from surefoot.statistics.permutation import BLOCK, signs
 
 EFFECTS = (0.0, 0.66, 1.5)
-"""No, a small and a large difference, in multiples of its spread over seeds."""
+"""No, a small and a large difference, in multiples of the spread of a difference over seeds."""
 
 STUDIES = 1200
 PATTERNS = 2000
 MOST_PATTERNS = 6000
 EXACT = 12
-"""With more seeds than these the sign patterns are sampled: `PATTERNS` for each pair that is tested, up to the most."""
+"""The most seeds with all sign patterns; beyond, `PATTERNS` for each tested pair are drawn, up to `MOST_PATTERNS`."""
 
 HIGHER = 4
-"""Levels above the one that is asked for that are tried, where every sign pattern is."""
+"""The number of higher levels that are tried too, where all sign patterns are."""
 
 ROUNDING = 1e-5
-"""What sums of so many single-precision numbers may differ by, if they are equal on paper."""
+"""The largest difference of sums of single-precision numbers that are equal on paper."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a study with planned looks comes to if there is a difference.
+    """The course of a study with planned looks, for one true difference.
 
     Attributes:
         effect: the true difference, in multiples of its spread over seeds.
-        seeds: at the end, in the mean.
-        power: how often one given pair of those that the question needs is found, in the right direction.
+        seeds: mean number of seeds at the end.
+        power: chance to find one given pair that the question needs, in the right direction.
     """
 
     effect: float
@@ -64,23 +63,21 @@ def course(
     apart: bool = False,
     resolution: float = 0.0,
     studies: int = STUDIES,
-    seed: int = 0,
 ) -> Course:
-    """Play studies through and say how they end.
+    """Simulate studies and return their course.
 
     Args:
-        looks: all that are planned.
+        looks: all planned looks.
         effect: the true difference, in multiples of its spread over seeds.
         optimizers: how many are compared. One is better than all others, and these are equal.
-        pairs: those that are tested together.
-        apart: whether every optimizer is better than the next, as where every pair is asked about.
-        resolution: the smallest step of a score, in multiples of the spread of a difference; 0 for none.
-        studies: how many are played through; fewer with several optimizers, as each has more pairs.
-        seed: of what is drawn.
+        pairs: number of pairs that are tested together.
+        apart: whether every optimizer is better than the next instead, as for a question about all pairs.
+        resolution: smallest step of a score, in multiples of the spread of a difference; 0 for none.
+        studies: number of simulated studies; fewer with several optimizers, as each has more pairs.
     """
     rivals = count(optimizers, "optimizers", 2) - 1
     studies = max(200, count(studies, "studies") // rivals)
-    rng = np.random.default_rng([seed, 8])
+    rng = np.random.default_rng([0, 8])
     scores = np.sqrt(0.5) * rng.standard_normal((studies, optimizers, looks.at[-1]))
     scores -= effect * (np.arange(optimizers) if apart else np.arange(optimizers) > 0)[:, None]
     scores = np.round(scores / resolution) * resolution if resolution else scores
@@ -94,10 +91,10 @@ def course(
 
 
 def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
-    """The place of the look at which each row of differences is found at this level; the number of looks where none.
+    """Return the place of the look that finds each row of differences at this level; the number of looks for none.
 
-    A p-value asks for all higher levels too (`looks.p_value`). With few seeds the bounds of a level that is a little
-    higher can be stricter, so the next ones are tried as well.
+    A p-value needs a finding at all higher levels too (`looks.p_value`). With few seeds, the bounds of a slightly
+    higher level can be stricter, so the next ones are tried as well.
     """
     n = looks.at[-1]
     tried = signs(n) if n <= EXACT else drawn(n, min(MOST_PATTERNS, round(PATTERNS * ALPHA / level)))
@@ -109,7 +106,7 @@ def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
 
 
 def _found_at_all(gaps: Floats, looks: Looks, spent: Sequence[Sequence[float]], patterns: Floats) -> NDArray[np.int64]:
-    """As `found_at`, for rows that fit into memory together; the first pattern is the one seen."""
+    """Do as `found_at` for rows that fit into memory together; the first pattern is the one seen."""
     distances = [np.abs(gaps[:, :n] @ patterns[:, :n].T) for n in looks.at]
     last = np.zeros(len(gaps), dtype=np.int64)
     for shares in spent:
@@ -119,7 +116,7 @@ def _found_at_all(gaps: Floats, looks: Looks, spent: Sequence[Sequence[float]], 
 
 
 def _found(distances: Sequence[Floats], spent: Sequence[float]) -> NDArray[np.int64]:
-    """The place of the look at which each row is found at one level, from the distances at each look."""
+    """Return the place of the look that finds each row at one level."""
     rows, patterns = distances[0].shape
     found, left, beyond = np.full(rows, len(distances)), np.arange(rows), np.zeros((rows, patterns), dtype=bool)
     for place, (every, share) in enumerate(zip(distances, spent, strict=True)):

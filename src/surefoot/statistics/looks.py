@@ -1,13 +1,13 @@
-"""A verdict that may be looked at: the paired permutation test, several times while seeds come in, at one alpha.
+"""Looks: the paired permutation test, several times while seeds come in, at one alpha.
 
-Whoever tests after 5 seeds, and again after 7, has had two chances of a false finding. Here alpha is spent over the
-looks (Lan and DeMets): at each only those sign patterns may lead to a finding that the alpha spent so far allows,
-patterns beyond an earlier bound included. It is exact at every look, as the bounds depend on the sizes of the
-differences alone, which swapping a pair leaves as they are. Looks may come at any number of seeds that was not chosen
-by the differences; those beyond the plan share what is held back for them, each half of what is left.
+A test after 5 seeds, and again after 7, has two chances of a false finding. So alpha is spent over the looks (Lan and
+DeMets). At each look the alpha spent so far limits how many sign patterns may lead to a finding, those beyond an
+earlier bound included. Every look is exact: the bounds depend on the sizes of the differences alone, and swapping a
+pair keeps these. Looks may come at any number of seeds that was not chosen by the differences. Looks beyond the plan
+share what is held back for them: each has half of what is left.
 
 Sources: Lan and DeMets, Biometrika 70 (1983); O'Brien and Fleming, Biometrics 35 (1979); Pocock, Biometrika 64 (1977).
-Holm's correction takes these p-values as it takes any: Maurer and Bretz, Statistics in Biopharmaceutical Research 5
+Holm's correction takes these p-values like any others: Maurer and Bretz, Statistics in Biopharmaceutical Research 5
 (2013).
 """
 
@@ -33,6 +33,7 @@ from surefoot.statistics.permutation import (
     Signs,
     draws_for,
     paired_permutation,
+    rounding_of,
     signs,
 )
 
@@ -41,20 +42,20 @@ SPENDING: dict[str, Callable[[float, float], float]] = {
     "pocock": lambda alpha, t: alpha * log(1 + (e - 1) * t),
     "linear": lambda alpha, t: alpha * t,
 }
-"""How much of alpha is spent when a share `t` of the planned seeds is in: little at first, evenly, or in proportion."""
+"""The alpha spent when a share `t` of the planned seeds is in: little at first, nearly evenly, or in proportion."""
 
 
 @dataclass(frozen=True)
 class Looks:
-    """When a study was looked at, and how it spends alpha.
+    """The looks at a pair, and how they spend alpha.
 
     Attributes:
-        at: how many seeds there were at each look, the present one last.
-        planned: how many seeds it was to have at most.
-        assumed: how many looks, the first ones, had too few seeds for the permutation test, and took the t-test.
+        at: number of seeds at each look, the present one last.
+        planned: the most seeds of the plan.
+        assumed: number of first looks that had too few seeds for the permutation test, and took the t-test.
         spending: one of `SPENDING`.
-        due: how many seeds there were to be at each look, where it was planned; the same as `at` if empty. What is
-            spent follows from these, so that a trial that failed or an arm that left changes no bound.
+        due: planned number of seeds at each look; empty means `at`. What is spent follows from these, so a failed trial
+            or an arm that left changes no bound.
     """
 
     at: tuple[int, ...]
@@ -73,7 +74,7 @@ class Looks:
             raise UsageError(f"{len(self.due)} looks were due, and there are {len(self.at)}; expected as many.")
 
     def spent(self, alpha: float) -> tuple[float, ...]:
-        """How much of alpha is spent at each look, all looks before it included."""
+        """Return the alpha spent at each look, all looks before it included."""
         beyond, made = 0, []
         for seeds in self.due or self.at:
             beyond += seeds > self.planned
@@ -82,25 +83,25 @@ class Looks:
 
 
 def _spent(alpha: float, t: float, spending: str, beyond: int = 0) -> float:
-    """How much of alpha is spent with a share `t` of the planned seeds, at so many looks beyond the plan."""
+    """Return the alpha spent at a share `t` of the planned seeds; `beyond` counts looks after these."""
     extra = HELD_BACK * alpha * (1 - 0.5**beyond)
     return SPENDING[spending]((1 - HELD_BACK) * alpha, min(1.0, t)) + extra
 
 
 SOME = 5
-"""Drawn sign patterns that may lie beyond a bound, at least; with none nothing could be found."""
+"""The fewest drawn sign patterns that a bound leaves beyond it; with none nothing could be found."""
 
 MOST_LOOKS = 4
-"""Looks that `auto` plans at most: more save little, and each costs power."""
+"""The most looks that `auto` plans: more save little, and each costs power."""
 
 
 def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
-    """The fewest of the planned seeds at which a look can find a difference; all of them where none before can.
+    """Return the fewest of the planned seeds at which a look can find a difference; all of them if none before can.
 
     Args:
-        seeds: the most seeds, at which the last look is.
+        seeds: the most seeds, those of the last look.
         spending: one of `SPENDING`.
-        comparisons: pairs that are tested together.
+        comparisons: number of pairs that are tested together.
     """
     level = ALPHA / count(comparisons, "comparisons")
     fewest = range(min(FEWEST_PAIRS, seeds), seeds)
@@ -108,7 +109,7 @@ def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
 
 
 def even_looks(seeds: int, spending: str, comparisons: int = 1) -> tuple[int, ...]:
-    """Up to `MOST_LOOKS` looks at even distances, from the first that can find a difference to the most seeds."""
+    """Return up to `MOST_LOOKS` evenly spaced looks, from `first_look` to the most seeds."""
     first = first_look(seeds, spending, comparisons)
     return tuple(sorted({round(at) for at in np.linspace(first, seeds, MOST_LOOKS)}))
 
@@ -116,22 +117,22 @@ def even_looks(seeds: int, spending: str, comparisons: int = 1) -> tuple[int, ..
 LEVELS: tuple[float, ...] = tuple(
     sorted({0.9**k for k in range(1, 29)} | {ALPHA / k for k in range(1, 200)} | {2.5e-4 * 0.9**k for k in range(99)})
 )[::-1]
-"""The levels at which a difference is tried, from the highest: 5 % over every whole number is one, for Holm."""
+"""The levels at which a difference is tested, from the highest. 5 % over whole numbers are among them, for Holm."""
 
 
 def p_value(a: Sequence[float], b: Sequence[float], looks: Looks, comparisons: int = 1) -> float:
-    """The two-sided p-value of no difference between `a` and `b` at the last of these looks.
+    """Return the two-sided p-value of no difference between `a` and `b` at the last of these looks.
 
-    At the first look, with all that was planned, it is that of `paired_permutation` over the share of alpha that is not
-    held back. Later it is the least of `LEVELS` at which a difference is found at this look or was at an earlier one,
-    and at all higher levels: it only falls from look to look. Looks with too few seeds have their own, `assumed_p`.
+    With a single look, after all planned seeds, it is that of `paired_permutation` over the share of alpha that is not
+    held back. Else it is the least of `LEVELS` at which this or an earlier look finds a difference, at all higher
+    levels too: it only falls from look to look. Looks with too few seeds have a p-value of their own, `assumed_p`.
     Adjust for several comparisons with `intervals.holm`.
 
     Args:
         a: scores of one optimizer in the order in which seeds came; `a[i]` and `b[i]` share a seed.
         b: scores of the other, as many.
-        looks: how many of these pairs there were at each look; at the last one all.
-        comparisons: how many p-values are adjusted together; the more, the more sign patterns are drawn.
+        looks: number of these pairs at each look; all at the last one.
+        comparisons: number of p-values that are adjusted together; more of them need more sign patterns.
 
     Raises:
         UsageError: the rows differ in length, or from the last look.
@@ -141,29 +142,28 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks, comparisons: i
         raise UsageError(f"a and b have {len(left)} values; expected {looks.at[-1]}, as at the last look.")
     if (looks.due or looks.at) == (looks.planned,):
         return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
-    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
-    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    rounding = rounding_of(left, right)
     return _least_level(tuple((left - right).tolist()), looks, count(comparisons, "comparisons"), rounding)
 
 
 @lru_cache(maxsize=1024)
 def _least_level(gaps: tuple[float, ...], looks: Looks, comparisons: int, rounding: float) -> float:
-    """The p-value of these differences; kept, as a look tests pairs again that have no new seeds."""
+    """Return the p-value of these differences; cached, as later looks test pairs without new seeds again."""
     tables = _distances(np.array(gaps), looks, comparisons, rounding)
     reached = takewhile(lambda level: _reached(*tables, _shares(looks, level), rounding), LEVELS)
     return min(reached, default=1.0)
 
 
 def assumed_p(a: Sequence[float], b: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
-    """The p-value of the t-tests at those looks that had too few seeds for the permutation test; 1 without any.
+    """Return the p-value of the t-tests, at the looks with too few seeds for the permutation test; 1 without any.
 
-    What one of them found stays found: its share of alpha is spent, and the permutation test has what is left.
+    What a t-test found stays found: its share of alpha is spent, and the permutation test has what is left.
 
     Args:
         a: scores of one optimizer, as in `p_value`.
         b: scores of the other.
-        looks: how many of these pairs there were at each look.
-        resolution: the smallest step of a score; the spread of the differences is never taken to be smaller.
+        looks: number of these pairs at each look.
+        resolution: smallest step of a score; the spread of the differences is never taken to be smaller.
     """
     parts = list(zip(looks.at, pairwise((0.0, *looks.spent(ALPHA))), strict=True))[: looks.assumed]
     found = [
@@ -176,16 +176,16 @@ def assumed_p(a: Sequence[float], b: Sequence[float], looks: Looks, resolution: 
 
 @lru_cache(maxsize=4096)
 def _shares(looks: Looks, level: float) -> tuple[float, ...]:
-    """The share of sign patterns that may be found at each look; what t-tests spent is spent, in proportion."""
+    """Return the share of sign patterns that each look may find, less what t-tests spent, in proportion."""
     assumed = (0.0, *looks.spent(ALPHA))[looks.assumed] * level / ALPHA
     return tuple(share - assumed for share in looks.spent(level)[looks.assumed :])
 
 
 def _distances(gaps: Numbers, looks: Looks, comparisons: int, rounding: float) -> tuple[list[Numbers], int]:
-    """How far from zero each sign pattern's sum is at each look, the pattern seen first; and of how many patterns.
+    """Return how far from zero each sign pattern's sum is at each look, the pattern seen first; and their number.
 
-    One that is nearer than the pattern seen at every look decides nothing, and is left out. A study that is to have
-    many seeds samples its patterns from the first look on, so that what is found once stays found.
+    A pattern that is nearer than the one seen at every look decides nothing, and is left out. A study with many planned
+    seeds samples its patterns from the first look on, so that what is found once stays found.
     """
     n, at = len(gaps), looks.at[looks.assumed :]
     most = max(n, looks.planned if looks.due else n)
@@ -196,7 +196,7 @@ def _distances(gaps: Numbers, looks: Looks, comparisons: int, rounding: float) -
 
 
 def _draws(looks: Looks, comparisons: int, pairs: int) -> int:
-    """How many patterns to draw: twice as many until the strictest bound of the last look has some beyond it."""
+    """Return how many patterns to draw: doubled until the strictest bound of the last look has some beyond it."""
     *_, before, now = (0.0, *looks.spent(ALPHA / comparisons))
     draws = draws_for(pairs)
     while draws * (now - before) < SOME and 2 * draws * pairs <= MOST_SIGNS:
@@ -205,7 +205,7 @@ def _draws(looks: Looks, comparisons: int, pairs: int) -> int:
 
 
 def _sampled(gaps: Numbers, at: Sequence[int], draws: int) -> list[Numbers]:
-    """How far from zero the sum under each random sign pattern is at each look, which goes on from the look before."""
+    """Return how far from zero the sum under each random sign pattern is, at each look."""
     found, sums = [], np.zeros(draws)
     for pair, gap in enumerate(gaps):
         sums += _turned(pair, draws) * gap
@@ -214,22 +214,22 @@ def _sampled(gaps: Numbers, at: Sequence[int], draws: int) -> list[Numbers]:
     return found
 
 
-def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Signs:
-    """Random sign patterns, the one that leaves all as it is first; those of fewer pairs are the beginning of these."""
-    return np.stack([_turned(pair, draws, seed) for pair in range(n)], axis=1)
+def drawn(n: int, draws: int = DRAWS) -> Signs:
+    """Return random sign patterns, the unchanged one first; patterns of fewer pairs are the beginning of these."""
+    return np.stack([_turned(pair, draws) for pair in range(n)], axis=1)
 
 
 @lru_cache(maxsize=512)
-def _turned(pair: int, draws: int, seed: int = 0) -> Signs:
-    """How each random pattern turns a pair, in a byte: the table of 400 pairs takes 20 MB, and 160 as floats."""
-    column = 1 - 2 * np.random.default_rng([seed, pair]).integers(0, 2, draws, dtype=np.int8)
+def _turned(pair: int, draws: int) -> Signs:
+    """Return the sign of a pair in each random pattern, in bytes: 400 pairs take 20 MB, and 160 MB as floats."""
+    column = 1 - 2 * np.random.default_rng([0, pair]).integers(0, 2, draws, dtype=np.int8)
     column[0] = 1
     column.flags.writeable = False  # it is handed to every caller
     return column
 
 
 def _reached(tables: Sequence[Numbers], patterns: int, spent: Sequence[float], rounding: float) -> bool:
-    """Whether the pattern seen, the first, is beyond the bound of any look."""
+    """Return whether the pattern seen, the first, is beyond the bound of any look."""
     beyond = np.zeros(len(tables[0]), dtype=bool)
     for distances, share in zip(tables, spent, strict=True):
         allowed = floor(share * patterns * (1 + 1e-12)) - int(beyond.sum())
@@ -239,5 +239,5 @@ def _reached(tables: Sequence[Numbers], patterns: int, spent: Sequence[float], r
 
 
 def _nearest(distances: Numbers, allowed: int) -> float:
-    """The farthest distance that must stay within the bound, if so many may be beyond it."""
+    """Return the farthest distance that must stay within the bound, if so many may be beyond it."""
     return float(np.partition(distances, -allowed - 1)[-allowed - 1]) if allowed < len(distances) else -1.0

@@ -1,12 +1,12 @@
-"""What a number of seeds can see: the smallest difference that is found four times out of five.
+"""The power of a number of seeds: the smallest difference that is found four times out of five.
 
-Differences between two optimizers are taken seed by seed, so what counts is their own spread `sd` over seeds, not the
-spread of either score. With several comparisons every figure here is for the strictest step of Holm's correction
-(alpha / comparisons): the real power is at least that. "Found" means found in the right direction.
+Differences between two optimizers are taken seed by seed. So their own spread `sd` over seeds counts, not that of
+either score. With several comparisons, every figure is for the strictest step of Holm's correction (alpha /
+comparisons): the real power is at least that. "Found" means found in the right direction.
 
-The paired t-test has its power in closed form (noncentral t). The permutation test has none: each of a number of
-simulated studies with normal differences is solved for the true difference from which on it is significant. Scores
-that are counted in whole examples tie, and the test counts ties in full, which costs power on a small test set.
+The power of the paired t-test has a closed form (noncentral t). That of the permutation test is simulated: each
+simulated study with normal differences is solved for the true difference from which it is significant. Scores in whole
+examples tie, and the test counts ties in full, which costs power on a small test set.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from scipy import optimize, stats
 from surefoot.errors import UsageError
 from surefoot.statistics.argument_checks import Numbers, count, positive
 from surefoot.statistics.intervals import PLANNED
-from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
+from surefoot.statistics.permutation import BLOCK, EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
 
 POWER = 0.8
 STUDIES = 1000
 PATTERNS = 10_000
-"""Sign patterns beyond 16 seeds: fewer than the test tries, which its power does not notice."""
-
-BLOCK = 500_000
-"""Numbers in each array while simulating: 4 MB."""
+"""The sign patterns beyond 16 seeds: fewer than the test tries, which hardly changes the power."""
 
 
 def promised(
@@ -40,18 +37,18 @@ def promised(
     resolution: float = 0.0,
     studies: int = STUDIES,
 ) -> float:
-    """The smallest true difference that the verdict finds with probability `wanted`, in the unit of `sd`.
+    """Return the smallest true difference that the verdict finds with probability `wanted`, in the unit of `sd`.
 
-    Print it before a study: a smaller difference will most likely end as "not distinguishable". It is that of the test
-    which `pairwise` picks, and infinite with fewer than `FEWEST_PAIRS` seeds, where nothing is tested.
+    Print it before a study: a smaller difference most likely ends as "not distinguishable". It is for the test that
+    `pairwise` picks, and infinite with fewer than `FEWEST_PAIRS` seeds, where nothing is tested.
 
     Args:
         sd: standard deviation of the paired differences over seeds.
-        seeds: pairs, at least 2.
+        seeds: number of pairs, at least 2.
         comparisons: pairs of optimizers that are tested together: m (m - 1) / 2 for a family of m.
-        wanted: the power, from 0.05 to 1.
-        resolution: the smallest step of a score.
-        studies: simulated studies, where it is the permutation test.
+        wanted: power, between 0.05 and 1.
+        resolution: smallest step of a score.
+        studies: number of simulated studies, for the permutation test.
     """
     if seeds < FEWEST_PAIRS:
         return inf
@@ -63,7 +60,7 @@ def promised(
 
 
 def detectable(sd: float, seeds: int, *, comparisons: int = 1, wanted: float = POWER, alpha: float = PLANNED) -> float:
-    """Like `promised`, for the paired t-test, any number of seeds and any level."""
+    """Return the difference as `promised` does, for the paired t-test, any number of seeds and any level."""
     level, aim = _strictest(seeds, comparisons, alpha), _aim(wanted)
     critical, freedom = stats.t.isf(level / 2, seeds - 1), seeds - 1
 
@@ -87,14 +84,14 @@ def permutation_detectable(
     seed: int = 0,
     alpha: float = PLANNED,
 ) -> float:
-    """Like `promised`, for the paired permutation test; infinite below `permutation.fewest_pairs` seeds."""
+    """Return the difference as `promised` does, for the permutation test; infinite below `fewest_pairs` seeds."""
     level, step = _strictest(seeds, comparisons, alpha), resolution / positive(sd, "sd")
     found = np.sort(_turning_points(seeds, level, count(studies, "studies"), seed, step))
     return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
 
 
 def _strictest(seeds: int, comparisons: int, alpha: float) -> float:
-    """The level of the strictest of the comparisons."""
+    """Return the level of the strictest of the comparisons."""
     count(seeds, "seeds", 2)
     return alpha / count(comparisons, "comparisons")
 
@@ -107,7 +104,7 @@ def _aim(wanted: float) -> float:
 
 @lru_cache(maxsize=8)
 def _turning_points(seeds: int, level: float, studies: int, seed: int, step: float) -> Numbers:
-    """For each simulated study of unit spread, the true difference from which on the test finds it.
+    """Return for each simulated study of unit spread the true difference from which the test finds it.
 
     Scores are whole multiples of `step`, or any number if it is 0.
     """

@@ -1,7 +1,8 @@
-"""A proportion seen in a sample, with its interval: k of n, and what the true share may be.
+"""A proportion seen in a sample: k of n, with an interval of the true share.
 
-Two intervals, because they answer different needs. Wilson's is right on average, for a figure in a report.
-Clopper and Pearson's never covers less than it says, for a claim about ourselves.
+Two intervals serve two needs. Wilson's is right on average, for a figure in a report. Clopper and Pearson's never
+covers less than it says, for a claim about Surefoot itself.
+
 Sources: Wilson, JASA 22 (1927); Clopper and Pearson, Biometrika 26 (1934).
 """
 
@@ -21,7 +22,7 @@ from surefoot.statistics.intervals import LEVEL
 
 @dataclass(frozen=True)
 class Proportion:
-    """`value` is `hits` / `of`; `low` and `high` its interval. Half a hit is possible where ties count half."""
+    """A proportion: `value` is `hits` / `of`, from `low` to `high` its 95 % interval. A tie can be half a hit."""
 
     value: float
     low: float
@@ -31,7 +32,7 @@ class Proportion:
 
 
 def wilson(hits: float, of: int) -> Proportion:
-    """The proportion with Wilson's 95 % score interval, which holds its level on average even for 0 of 5."""
+    """Return the proportion with Wilson's 95 % score interval. It holds its level on average, even for 0 of 5."""
     if not 0 <= hits <= count(of, "of"):
         raise UsageError(f"{hits} of {of} is no proportion; expected between 0 and {of}.")
     z = float(special.ndtri((1 + LEVEL) / 2))
@@ -42,16 +43,16 @@ def wilson(hits: float, of: int) -> Proportion:
 
 
 def clopper_pearson(hits: int, of: int, level: float = LEVEL) -> Proportion:
-    """The proportion with the exact binomial interval, which covers at least its level whatever the true share."""
+    """Return the proportion with the exact binomial interval. It covers at least its level, for any true share."""
     found = stats.binomtest(hits, of).proportion_ci(level, "exact")
     return Proportion(hits / of, float(found.low), float(found.high), hits, of)
 
 
 def paired_superiority(a: Sequence[float], b: Sequence[float]) -> Proportion:
-    """The share of seeds with which `a` beats `b`, ties half, with Wilson's interval; `a[i]` and `b[i]` share a seed.
+    """Return the share of seeds with which `a` beats `b`, with Wilson's interval; a tie counts half.
 
-    Higher values beat lower ones; for losses swap the arguments. Ties scatter less than wins and losses, so with ties
-    the interval is too wide rather than too narrow.
+    `a[i]` and `b[i]` share a seed. Higher values beat lower ones; for losses swap the arguments. Ties scatter less than
+    wins and losses, so with ties the interval is rather too wide.
     """
     left, right = pairs(a, b)
     wins = float(np.count_nonzero(left > right) + 0.5 * np.count_nonzero(left == right))

@@ -1,7 +1,7 @@
-"""What an optimizer forgives: how far the learning rate may be off, and how much of what was tried was good.
+"""Sensitivity to the learning rate: how far it may be off, and how much of what was tried was good.
 
-Sensitivity is read off the validated score against the logarithm of the learning rate, with straight lines between
-the rates that were tried. Between a rate that works and one that diverged nothing is assumed to work.
+It is read off the validation score against the logarithm of the rate, with straight lines between the tried rates.
+Between a rate that works and one that diverged, none is assumed to work.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """How the score depends on the learning rate, among the rates that were tried.
+    """The sensitivity of the score to the learning rate, among the tried rates.
 
-    `best` is the rate with the best score; from `low` to `high` around it the score stays within the margin without a
-    break. `half_width` is half of that in decades: by what power of ten the rate may be off. `share` is that part of
-    the whole range tried, in its logarithm, that is within the margin, breaks included. Where `low` or `high` is the
-    edge of the range (`open`), the true width is larger.
+    Attributes:
+        best: the rate with the best score.
+        low: from `low` to `high` around the best, the score stays within the margin.
+        half_width: half of that range in decades, as powers of ten that the rate may be off.
+        share: part of the tried range, on a logarithmic axis, with a score within the margin, wherever it lies.
+        open: whether `low` or `high` is the edge of the tried range; the true width is then larger.
     """
 
     best: float
@@ -38,9 +40,9 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class GoodRates:
-    """The share of the tried learning rates, on a logarithmic axis `decades` wide, that is nearest to a good trial.
+    """The share of the tried learning rates that is nearest to a good trial.
 
-    Good is a trial whose validation metric is `within` this much of the best.
+    The axis is logarithmic and `decades` wide. The metric of a good trial is `within` this much of the best.
     """
 
     share: float
@@ -51,18 +53,18 @@ class GoodRates:
 def rate_sensitivity(
     rates: Sequence[float], scores: Sequence[float], within: float, *, higher: bool = True
 ) -> Sensitivity:
-    """How much the learning rate matters, from a scan of it.
+    """Return the sensitivity of the score to the learning rate, from a scan.
 
-    Use it on scans over the same range for every optimizer to be compared; a share of different ranges compares
-    nothing.
+    Scan the same range for every optimizer: shares of different ranges compare nothing.
 
     Args:
-        rates: learning rates, each once, two at least; in any order.
-        scores: the validated score of each (the mean, where there are several seeds), not finite where it diverged.
-        within: how far below the best still counts as good, in the unit of the scores.
+        rates: at least two different learning rates, in any order.
+        scores: validation score of each, a mean over several seeds; not finite where it diverged.
+        within: distance from the best that still counts as good, in the unit of the scores.
         higher: whether higher scores are better; False for losses.
 
-    Raises UsageError for rates that are repeated or not above 0, or when all diverged.
+    Raises:
+        UsageError: rates are repeated or not above 0, or all diverged.
     """
     x, y = np.asarray(rates, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
@@ -93,10 +95,10 @@ def rate_sensitivity(
 def good_rates(
     rates: Sequence[float], scores: Sequence[float], within: float, *, higher: bool = True
 ) -> GoodRates | None:
-    """The share of good rates, where each trial stands for the rates nearest to it.
+    """Return the share of good rates, where each trial stands for the rates nearest to it.
 
-    The arguments are those of `rate_sensitivity`, but rates may come again. None without two different rates, or when
-    all diverged.
+    It takes the arguments of `rate_sensitivity`, but rates may repeat. None without two different rates, or if all
+    diverged.
     """
     if len(set(rates)) < 2 or not np.isfinite(scores).any():
         return None
@@ -107,13 +109,13 @@ def good_rates(
 
 
 def _sorted(rates: Numbers, scores: Numbers, higher: bool) -> tuple[Numbers, Numbers]:
-    """The logarithms of the rates in order, and the scores as "higher is better", minus infinity for the diverged."""
+    """Return the sorted logarithms of the rates, and the scores as "higher is better"; -inf where it diverged."""
     order = np.argsort(rates, kind="stable")
     return np.log10(rates[order]), np.where(np.isfinite(scores), scores if higher else -scores, -np.inf)[order]
 
 
 def _good_parts(y: Numbers, good: Flags, threshold: float) -> Numbers:
-    """For each stretch between two neighbours, the part of it in which the straight line is above the threshold."""
+    """Return the part of each stretch between neighbours in which the straight line is above the threshold."""
     left, right = y[:-1], y[1:]
     part = np.where(good[:-1] & good[1:], 1.0, 0.0)
     one = good[:-1] != good[1:]

@@ -1,9 +1,10 @@
-"""Several problems at once: who is how much slower than the fastest, and how good the results are on the whole.
+"""Several problems at once: how much slower each optimizer is than the fastest, and how good it is overall.
 
-Times to a target are compared as ratios to the fastest optimizer on the same problem; one that misses the target took
-for ever. The AlgoPerf score is the area under the performance profile, in closed form. The interquartile mean averages
-the middle half of all runs, so that neither one lucky seed nor one problem that fails decides; its interval resamples
-seeds within each problem, because the problems are given and the seeds are luck.
+Times to a target are ratios to the fastest optimizer on the same problem; a miss has an infinite time. The AlgoPerf
+score is the area under the performance profile, in closed form. The interquartile mean averages the middle half of all
+runs, so that neither one lucky seed nor one failed problem decides. Its interval resamples seeds within each problem,
+because the problems are fixed and the seeds are luck.
+
 Sources: Dahl et al., arXiv:2306.07179 (score); Dolan and Moré, Mathematical Programming 91 (2002) (profiles); Agarwal
 et al., NeurIPS 2021, arXiv:2108.13264 (interquartile mean).
 """
@@ -23,13 +24,13 @@ from surefoot.statistics.argument_checks import count, finite
 from surefoot.statistics.intervals import LEVEL
 
 R_MAX = 4.0
-"""An optimizer that takes this many times the fastest one's time counts as one that misses."""
+"""The multiple of the fastest one's time from which an optimizer counts as a miss."""
 
 FEWEST_PROBLEMS = 3
-"""Problems from which on a performance profile says more than the times do."""
+"""The fewest problems with which a performance profile says more than the times do."""
 
 FEWEST_TASKS = 2
-"""Problems from which on there is an interquartile mean."""
+"""The fewest problems for an interquartile mean."""
 
 RESAMPLES = 10_000
 
@@ -41,7 +42,7 @@ ByProblem = Mapping[str, Mapping[str, float]]
 class Profile:
     """The `shares` of the problems that an optimizer solves within `ratios` times the fastest one's time.
 
-    A step function from 1 to `R_MAX`: each share holds from its ratio to the next.
+    It is a step function from 1 to `R_MAX`: each share holds from its ratio to the next.
     """
 
     ratios: tuple[float, ...]
@@ -60,11 +61,12 @@ class Aggregate:
 
 
 def time_ratios(times: ByProblem) -> dict[str, dict[str, float]]:
-    """The times of every optimizer as multiples of the fastest on the same problem; infinite for a miss.
+    """Return the times as multiples of the fastest on the same problem; infinite for a miss.
 
-    A problem that all miss is a miss for all: it is kept, and lowers every score.
+    A problem that all miss is kept, and lowers every score.
 
-    Raises UsageError when an optimizer lacks a problem that another has, or a time is not above 0.
+    Raises:
+        UsageError: an optimizer lacks a problem that another has, or a time is not above 0.
     """
     problems = _problems(times)
     for time in (of[problem] for of in times.values() for problem in problems):
@@ -78,10 +80,11 @@ def time_ratios(times: ByProblem) -> dict[str, dict[str, float]]:
 
 
 def algoperf_score(times: ByProblem) -> dict[str, float]:
-    """The AlgoPerf score of each optimizer, from 0 (never within `R_MAX`) to 1 (fastest on every problem).
+    """Return the AlgoPerf score of each optimizer, from 0 to 1.
 
-    It is the mean over problems of max(0, R_MAX - r) / (R_MAX - 1), r being the ratio to the fastest. It depends on
-    who takes part: compare scores within one comparison only.
+    It is the mean over problems of max(0, R_MAX - r) / (R_MAX - 1), where r is the ratio to the fastest: 0 if never
+    within `R_MAX`, 1 if fastest on every problem. It depends on the other optimizers: compare scores within one
+    comparison only.
     """
     return {
         name: fmean(max(0.0, R_MAX - ratio) / (R_MAX - 1) for ratio in of.values())
@@ -90,10 +93,10 @@ def algoperf_score(times: ByProblem) -> dict[str, float]:
 
 
 def performance_profiles(times: ByProblem) -> dict[str, Profile]:
-    """The performance profile of each optimizer, whose mean height is its `algoperf_score`.
+    """Return the performance profile of each optimizer, whose mean height is its `algoperf_score`.
 
-    Raises UsageError with fewer than 3 problems, where a profile is a staircase of one or two steps that says no more
-    than the times do.
+    Raises:
+        UsageError: fewer than 3 problems; a staircase of one or two steps says no more than the times do.
     """
     if len(problems := _problems(times)) < FEWEST_PROBLEMS:
         raise UsageError(
@@ -109,7 +112,7 @@ def performance_profiles(times: ByProblem) -> dict[str, Profile]:
 
 
 def _problems(table: ByProblem) -> tuple[str, ...]:
-    """The problems, which every optimizer must have: leaving out the hard ones would look like being fast."""
+    """Return the problems, which every optimizer must have: leaving out hard ones would look like being fast."""
     if not table or not any(table.values()):
         raise UsageError("no optimizer or no problem was given.")
     problems = dict.fromkeys(problem for of in table.values() for problem in of)
@@ -120,17 +123,18 @@ def _problems(table: ByProblem) -> tuple[str, ...]:
 
 
 def aggregate(scores: Mapping[str, Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> Aggregate:
-    """The interquartile mean of one optimizer over several tasks, with its interval.
+    """Return the interquartile mean of one optimizer over several tasks, with its interval.
 
     Use it for two tasks or more, with at least 3 seeds each; for one task `intervals.t_interval` says more. With few
     seeds a percentile bootstrap is somewhat too narrow.
 
     Args:
-        scores: for each task the scores of its seeds, normalised to one scale; the number of seeds may differ.
-        resamples: bootstrap resamples.
-        seed: of the resampling; the same seed gives the same interval.
+        scores: scores over seeds for each task, normalised to one scale; the number of seeds may differ.
+        resamples: number of bootstrap resamples, at least 100.
+        seed: seed of the resampling; the same seed gives the same interval.
 
-    Raises UsageError for fewer than 2 tasks or 3 seeds, or scores that are not finite.
+    Raises:
+        UsageError: fewer than 2 tasks or 3 seeds, or scores that are not finite.
     """
     if len(scores) < FEWEST_TASKS:
         raise UsageError(f"{len(scores)} task to aggregate over; expected {FEWEST_TASKS} or more.")

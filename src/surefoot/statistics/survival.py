@@ -1,10 +1,11 @@
 """Training curves, the area under them, and time to a target: how many trials have reached it by when.
 
-A trial that ends without reaching the target is censored at its end: it might have got there later, and says nothing
-beyond. In seconds that would let the quick leave early, although all trained equally far: there each that missed waits
-until the last one's end. A trial that diverged will never get there: it stays among those yet to arrive for all time
-(as one with a competing event does), and does so even if it had touched the target before, since a run that blows up
-is of no use. So a median counts every trial, and is unknown rather than flattering when too few arrive.
+A trial that ends without reaching the target is censored at its end: it might have reached it later. In seconds quick
+trials would then leave early, although all trained equally far; there each miss waits until the last one's end. A trial
+that diverged never arrives, so it waits for all time, as with a competing event. That holds even if it had touched the
+target before: a run that blows up is of no use. So a median counts every trial, and is unknown, not flattering, when
+too few arrive.
+
 Sources: Kaplan and Meier, JASA 53 (1958); Greenwood (1926); Brookmeyer and Crowley, Biometrics 38 (1982), log-log.
 """
 
@@ -27,10 +28,9 @@ Counts = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Trace:
-    """`values[i]` was measured when the clock stood at `clock[i]`; the clock only moves on.
+    """The curve of one trial: `values[i]` was measured at `clock[i]`, which only rises.
 
-    A trial that `diverged` has the values up to then, possibly none. Seconds are training time; evaluation is not in
-    them.
+    A trial that `diverged` has the values up to then, possibly none. Seconds are training time, without evaluation.
     """
 
     clock: tuple[float, ...]
@@ -48,12 +48,15 @@ class Trace:
 
 @dataclass(frozen=True)
 class Survival:
-    """How a group of trials came to a target.
+    """The arrival of a group of trials at a target.
 
-    `times` are those at which any trial reached it, `waiting` the estimated share that has not by then (it starts at 1
-    and falls in steps), `low` and `high` its interval; both bounds are NaN once nobody waits, where there is none.
-    `median` is the first time at which at most half wait, with its interval; None where the trials do not tell, which
-    above means "later than seen". `reached` of `of` trials got there.
+    Attributes:
+        times: the times at which a trial reached it.
+        waiting: estimated share of trials that have not reached it by then; it falls in steps from 1.
+        low: lower end of the 95 % interval of that share, `high` the upper one; NaN once no trial waits.
+        median: the first time at which at most half wait; None if that was not seen.
+        median_low: lower end of its interval; a `median_high` of None means "later than seen".
+        reached: number of trials that reached it, of `of`.
     """
 
     times: tuple[float, ...]
@@ -68,12 +71,13 @@ class Survival:
 
 
 def mean_height(trace: Trace) -> float:
-    """The area under one trace, over the time that it spans: the value itself where there is only one evaluation.
+    """Return the area under a trace over the time that it spans; with one evaluation, its value.
 
-    It rewards getting there early and does not grow with the number of epochs. It spans the first evaluation to the
-    last: what came before the first was not measured, and is not made up.
+    It rewards early progress, and does not grow with the number of epochs. It spans the first evaluation to the last:
+    nothing was measured before the first.
 
-    Raises UsageError when a value is not finite, or there is none.
+    Raises:
+        UsageError: a value is not finite, or there is none.
     """
     values, clock = finite(trace.values, "a trace"), finite(trace.clock, "its clock")
     if len(values) == 1:
@@ -82,9 +86,9 @@ def mean_height(trace: Trace) -> float:
 
 
 def curve_area(traces: Iterable[Trace]) -> Interval | None:
-    """The mean area over seeds with its 95 % interval; None when every trial diverged.
+    """Return the mean area over seeds with its 95 % interval; None if every trial diverged.
 
-    A trial that diverged has no area that could be averaged. It is left out, never padded with what it had at first.
+    A trial that diverged has no area to average. It is left out, never padded with its first values.
     """
     return t_interval([mean_height(trace) for trace in traces if not trace.diverged])
 
@@ -92,17 +96,17 @@ def curve_area(traces: Iterable[Trace]) -> Interval | None:
 def time_to_target(
     traces: Mapping[str, Mapping[int, Trace]], target: float, *, higher: bool = True, same_length: bool = False
 ) -> dict[str, Survival]:
-    """When the trials of each optimizer first reached `target`.
+    """Return when the trials of each optimizer first reached `target`.
 
     Args:
-        traces: for each optimizer, by seed, those of its finished and diverged trials, all of one figure and clock.
-        target: in the unit of the figure.
+        traces: traces of finished and diverged trials, by optimizer and seed, all of one figure and clock.
+        target: target, in the unit of the figure.
         higher: whether higher values are better (accuracy); False for losses.
-        same_length: whether all trials of an optimizer trained as long by another clock than this one. Then one that
-            missed waits until the last of them ended: that it was done sooner, by a quicker machine, says nothing of
-            when it would have arrived.
+        same_length: whether all trials trained equally long by another clock than this one. Then a miss waits until the
+            last trial ended: an earlier end, on a quicker machine, says nothing about when it would have arrived.
 
-    Raises UsageError when the target tells nothing apart: no trial reaches it, or all do at their first evaluation.
+    Raises:
+        UsageError: no trial reaches the target, or all do at their first evaluation.
     """
     groups = {
         name: [(first_crossing(one, target, higher=higher), one) for one in of.values()] for name, of in traces.items()
@@ -122,7 +126,7 @@ def time_to_target(
 
 
 def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float:
-    """The time of the first evaluation at the target or better; infinite if it was never reached."""
+    """Return the time of the first evaluation at the target or better; infinite if there is none."""
     if trace.diverged:
         return inf
     for time, value in zip(trace.clock, trace.values, strict=True):
@@ -132,11 +136,11 @@ def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float
 
 
 def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
-    """The Kaplan-Meier estimate with 95 % log-log intervals.
+    """Return the Kaplan-Meier estimate with 95 % log-log intervals.
 
     Args:
-        times: when each trial reached the target or, if it did not, ended; infinite for one that never will.
-        reached: whether it did.
+        times: time at which each trial reached the target or, if it did not, ended; infinite for one that diverged.
+        reached: whether each trial reached it.
     """
     ends, hits = np.asarray(times, dtype=np.float64), np.asarray(reached, dtype=bool)
     if ends.ndim != 1 or ends.shape != hits.shape or not len(ends):
@@ -161,7 +165,7 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
 
 
 def _ends(group: Sequence[tuple[float, Trace]], same_length: bool) -> list[float]:
-    """When each trial arrived or, if it did not, left."""
+    """Return when each trial arrived or, if it did not, left."""
     last = max((trace.clock[-1] for _, trace in group if not trace.diverged), default=inf)
     return [
         hit if isfinite(hit) or trace.diverged else last if same_length else trace.clock[-1] for hit, trace in group
@@ -169,7 +173,7 @@ def _ends(group: Sequence[tuple[float, Trace]], same_length: bool) -> list[float
 
 
 def _bands(waiting: Numbers, arrivals: Counts, at_risk: Counts, z: float) -> tuple[Numbers, Numbers]:
-    """Greenwood's variance, carried through log(-log S), which keeps the bounds between 0 and 1."""
+    """Return the bounds by Greenwood's variance, through log(-log S), which keeps them between 0 and 1."""
     low, high = np.full_like(waiting, np.nan), np.full_like(waiting, np.nan)
     known = waiting > 0
     s, d, n = waiting[known], arrivals[known], at_risk[known]
@@ -179,5 +183,5 @@ def _bands(waiting: Numbers, arrivals: Counts, at_risk: Counts, z: float) -> tup
 
 
 def _first(moments: Numbers, shares: Numbers) -> float | None:
-    """The first moment at which the share is at most one half."""
+    """Return the first moment at which the share is at most one half."""
     return min(moments[shares <= 0.5 + 1e-12].tolist(), default=None)
