@@ -8,8 +8,8 @@ import torch
 
 import surefoot
 from role_models import mlp
-from surefoot.arms.arm import parse_arms, without_twins
-from surefoot.arms.opt import Opt, arms_of
+from surefoot.arms.arm_list import arms_of, parse_arms, without_twins
+from surefoot.arms.opt import Opt
 from surefoot.arms.two_rules import rest_of
 from surefoot.errors import UsageError
 from surefoot.report.repeat import repeat

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import surefoot
 from made_trials import made_trials
 from surefoot.analysis import group
-from surefoot.arms.opt import Opt, arms_of
+from surefoot.arms.arm_list import arms_of
+from surefoot.arms.opt import Opt
 from surefoot.cli import result
 from surefoot.comparison.request import ask
 from surefoot.options import Options

@@ -10,7 +10,7 @@ from torch import nn
 
 import surefoot
 from line_task import Line, line, numbers, trials
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm_list import arms_of
 from surefoot.comparison.request import ask
 from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import TrialError

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 import surefoot
-from surefoot.arms.arm import Arm, parse_arms, without_twins
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm import Arm
+from surefoot.arms.arm_list import arms_of, parse_arms, without_twins
 from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
