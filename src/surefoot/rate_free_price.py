@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis.rate_free import Prices, prices, usual_margin
-from surefoot.comparison.request import Request, ask
+from surefoot.comparison.ask import ask
+from surefoot.comparison.request import Request
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
 from surefoot.options import Options

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from surefoot.analysis import summarize
 from surefoot.arms.arm import Arm
+from surefoot.comparison.ask import ask
 from surefoot.comparison.driver import Run
 from surefoot.comparison.forecast import Forecast, foretell
-from surefoot.comparison.request import Request, ask
+from surefoot.comparison.request import Request
 from surefoot.comparison.try_out import try_arms
 from surefoot.design.studies import STUDIES
 from surefoot.errors import StoreError, TrialError, UsageError, unknown

@@ -11,7 +11,7 @@ from line_task import line, trials
 from surefoot.arms.arm import make_arm
 from surefoot.arms.arm_list import arms_of, parse_arms
 from surefoot.arms.schedule import SCHEDULES, scheduled
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.options import Options

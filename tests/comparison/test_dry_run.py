@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 import surefoot
+from planned_run import plan
 from samples import SETTINGS, trial
 from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
 from surefoot.arms.opt import Opt
 from surefoot.comparison import try_out
+from surefoot.comparison.ask import ask
 from surefoot.comparison.forecast import foretell, outlook
-from surefoot.comparison.request import ask, plan
 from surefoot.comparison.try_out import STORING
 from surefoot.errors import UsageError
 from surefoot.options import Options

@@ -10,9 +10,9 @@ import surefoot
 from drawn_scores import drawn
 from surefoot.analysis import summarize
 from surefoot.analysis.interim import Left
+from surefoot.comparison.ask import ask
 from surefoot.comparison.driver import Run, TimeBudget
 from surefoot.comparison.looks import AskedLooks
-from surefoot.comparison.request import ask
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.statistics.intervals import holm

@@ -20,7 +20,7 @@ from torch.utils.data import (
 )
 
 import surefoot
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options

@@ -2,7 +2,8 @@
 
 | file | concept |
 | --- | --- |
-| `request.py` | from a study's name, or a task of the user's own, to its run |
+| `ask.py` | from the options of a user to a checked request |
+| `request.py` | `Request`: from what was asked for to the plan of a run |
 | `looks.py` | the looks that a user asks for, and those that a run takes |
 | `driver.py` | `Run`: trains what the store does not have yet, round by round |
 | `groups.py` | what the optimizers do with which parameters of the model |
