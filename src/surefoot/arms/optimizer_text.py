@@ -73,16 +73,18 @@ def named_calls(text: str) -> tuple[str, list[Call]]:
 def _calls(body: str, text: str) -> list[Call]:
     """Return what is called between the commas. Errors show the whole text."""
     plain, references = without_references(body)
+    return [Call(name, given, references.get(name, "")) for name, given in _parsed(plain.strip(), text)]
+
+
+def _parsed(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
+    if re.fullmatch(r"[\w-]+", body):  # a name, perhaps with a dash, which is no Python
+        return [(body, {})]
     unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    if re.fullmatch(r"[\w-]+", plain.strip()):  # a name, perhaps with a dash, which is no Python
-        found = [(plain.strip(), {})]
-    else:
-        try:
-            tree = ast.parse(plain.strip(), mode="eval").body
-        except (SyntaxError, ValueError):
-            raise unreadable from None
-        found = [_called(part, text, unreadable) for part in (tree.elts if isinstance(tree, ast.Tuple) else [tree])]
-    return [Call(name, given, references.get(name, "")) for name, given in found]
+    try:
+        tree = ast.parse(body, mode="eval").body
+    except (SyntaxError, ValueError):
+        raise unreadable from None
+    return [_called(part, text, unreadable) for part in (tree.elts if isinstance(tree, ast.Tuple) else [tree])]
 
 
 def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dict[str, Any]]:
