@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 
-from surefoot.comparison.request import plan
+from surefoot.comparison.ask import ask
 from surefoot.options import Options
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
@@ -64,7 +64,8 @@ def main() -> None:
     options = Options(
         optimizers=("adam(lr=0.01)",), only=True, epochs=epochs, train_size=asked.train_size, device="cpu"
     )
-    study = plan("article", options)
+    request = ask("article", options)
+    study = request.plan(request.wanted)
     trial, data = study.trials[0], study.task
     rule = RULES[trial.arm.rule]
     hyper = {name: value for name, value in trial.arm.hyper.items() if name in rule.defaults}

@@ -16,8 +16,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from surefoot.comparison.ask import ask
 from surefoot.comparison.driver import Run
-from surefoot.comparison.request import plan
 from surefoot.design.trial import Trial
 from surefoot.options import Options
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
@@ -45,7 +45,8 @@ def main() -> None:
             workers=asked.workers,
             device="cpu",
         )
-        overhead(plan(asked.study, options), Path(folder) / "run.sqlite")
+        request = ask(asked.study, options)
+        overhead(request.plan(request.wanted), Path(folder) / "run.sqlite")
         resumed(asked.study, asked.stored, Path(folder) / "many.sqlite")
 
 
@@ -88,7 +89,8 @@ def resumed(study: str, count: int, path: Path) -> None:
 
 def filled(study: str, count: int, store: Store) -> Run:
     """Fill a store with about `count` finished trials of a tuned study."""
-    tuned = plan(study, Options(trials=16, seeds=10, epochs=EPOCHS, device="cpu"))
+    request = ask(study, Options(trials=16, seeds=10, epochs=EPOCHS, device="cpu"))
+    tuned = request.plan(request.wanted)
     assert tuned.tuning is not None
     arms = tuned.tuning.arms
     measure = tuple(range(count // (2 * len(arms))))

@@ -52,6 +52,7 @@ LAYERS = [
     "comparison",
     "progress",
     "study",
+    "compare_call",
     "suite",
     "scores",
     "explain",

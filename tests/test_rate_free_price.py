@@ -13,7 +13,7 @@ import pytest
 import surefoot
 from line_task import line
 from surefoot.analysis.rate_free import price_of
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.studies import RATE_FREE, STUDIES
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options

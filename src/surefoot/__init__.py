@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
+    from surefoot.compare_call import compare, forecast, try_out
     from surefoot.comparison.forecast import Forecast
     from surefoot.range_test.find import lr_find
     from surefoot.rate_free_price import RateFree, rate_free
     from surefoot.result import Result
     from surefoot.scores import judge, judge_suite
     from surefoot.store.ranges import log, one_minus, uniform
-    from surefoot.study import Study, compare, forecast, try_out
+    from surefoot.study import Study
     from surefoot.suite import Suite, compare_suite
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
@@ -75,9 +76,9 @@ _DOORS = {
     "Suite": "surefoot.suite",
     "Task": "surefoot.tasks",
     "TrainingRun": "surefoot.training.training_run",
-    "compare": "surefoot.study",
+    "compare": "surefoot.compare_call",
     "compare_suite": "surefoot.suite",
-    "forecast": "surefoot.study",
+    "forecast": "surefoot.compare_call",
     "log": "surefoot.store.ranges",
     "judge": "surefoot.scores",
     "judge_suite": "surefoot.scores",
@@ -86,7 +87,7 @@ _DOORS = {
     "rate_free": "surefoot.rate_free_price",
     "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
-    "try_out": "surefoot.study",
+    "try_out": "surefoot.compare_call",
     "uniform": "surefoot.store.ranges",
     "whole": "surefoot.tasks.metrics",
 }

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis.rate_free import Prices, prices, usual_margin
-from surefoot.comparison.request import Request, ask
+from surefoot.compare_call import asked
+from surefoot.comparison.ask import ask
+from surefoot.comparison.request import Request
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
 from surefoot.options import Options
 from surefoot.range_test.words import result
 from surefoot.store import Store
-from surefoot.study import Study, asked, run
+from surefoot.study import Study, run
 from surefoot.tasks import Trainable
 from surefoot.words import Table
 from surefoot.words.rate_free import price_table

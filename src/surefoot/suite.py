@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from surefoot.analysis import SuiteSummary, summarize_suite
-from surefoot.comparison.request import Request, ask
+from surefoot.comparison.ask import ask
+from surefoot.comparison.request import Request
 from surefoot.design.studies import STUDIES
 from surefoot.options import Options
 from surefoot.result import Result

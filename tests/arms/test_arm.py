@@ -5,7 +5,8 @@ import re
 import pytest
 import torch
 
-from surefoot.arms.arm import make_arm, parse_arms, without_twins
+from surefoot.arms.arm import make_arm
+from surefoot.arms.arm_list import parse_arms, without_twins
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 

@@ -6,9 +6,9 @@ from torch import nn
 
 import surefoot
 from line_task import line
-from surefoot.arms.arm import parse_arms
-from surefoot.arms.opt import Opt, arms_of
-from surefoot.comparison.request import ask
+from surefoot.arms.arm_list import arms_of, parse_arms
+from surefoot.arms.opt import Opt
+from surefoot.comparison.ask import ask
 from surefoot.errors import SurefootWarning, TrialError, UsageError
 from surefoot.options import Options
 from surefoot.search.space import WIDTH, space

@@ -8,10 +8,10 @@ import torch
 
 import surefoot
 from line_task import line, trials
-from surefoot.arms.arm import make_arm, parse_arms
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm import make_arm
+from surefoot.arms.arm_list import arms_of, parse_arms
 from surefoot.arms.schedule import SCHEDULES, scheduled
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.options import Options

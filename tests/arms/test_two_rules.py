@@ -8,8 +8,8 @@ import torch
 
 import surefoot
 from role_models import mlp
-from surefoot.arms.arm import parse_arms, without_twins
-from surefoot.arms.opt import Opt, arms_of
+from surefoot.arms.arm_list import arms_of, parse_arms, without_twins
+from surefoot.arms.opt import Opt
 from surefoot.arms.two_rules import rest_of
 from surefoot.errors import UsageError
 from surefoot.report.repeat import repeat
@@ -165,7 +165,7 @@ class TestMuon:
         assert arm("soap").rest is arm("adafactor").rest is None  # they have a form for what is no matrix
 
     def test_it_stands_in_a_plan_of_a_built_in_study(self):
-        from surefoot.comparison.request import plan
+        from planned_run import plan
         from surefoot.options import Options
 
         asked = Options(("muon", "cautious(muon)", "adamw"), device="cpu")
@@ -190,7 +190,7 @@ class TestMuon:
 
 
 def test_a_command_line_says_it_again():
-    from surefoot.comparison.request import plan
+    from planned_run import plan
     from surefoot.options import Options
 
     text = "lion(rest=adamw(lr=0.5))"

@@ -8,7 +8,7 @@ import cloudpickle
 import pytest
 
 from surefoot.arms.user_code import in_file
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.errors import UsageError
 from surefoot.options import Options
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from planned_run import plan
 from samples import article, diverged, entered
 from surefoot.cli.printing import grid
 from surefoot.cli.result import print_result
-from surefoot.comparison.request import plan
 from surefoot.datasets import NAMES
 from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError

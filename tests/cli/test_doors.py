@@ -17,7 +17,8 @@ from paths import ROOT
 from surefoot.cli.app import COMMANDS, app
 from surefoot.cli.flags import flag, message
 from surefoot.cli.options import OWN
-from surefoot.comparison.request import Request, ask
+from surefoot.comparison.ask import ask
+from surefoot.comparison.request import Request
 from surefoot.errors import Argument, UsageError
 from surefoot.options import Options
 from surefoot.store.protocol import Recipe

@@ -12,7 +12,7 @@ import pytest
 import few_images
 import surefoot
 from few_images import few_test_images
-from surefoot.comparison.request import plan
+from planned_run import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.store import Store

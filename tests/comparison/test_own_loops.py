@@ -11,8 +11,8 @@ import torch
 
 import surefoot
 from own_loops import accuracy, classify, held, net, slowly
+from surefoot.comparison.ask import ask
 from surefoot.comparison.forecast import foretell
-from surefoot.comparison.request import ask
 from surefoot.errors import TrialError, UsageError
 from surefoot.options import Options
 from surefoot.range_test.find import lr_find

@@ -10,9 +10,9 @@ import surefoot
 from drawn_scores import drawn
 from surefoot.analysis import summarize
 from surefoot.analysis.interim import Left
-from surefoot.comparison.driver import Run, TimeBudget
+from surefoot.comparison.ask import ask
 from surefoot.comparison.looks import AskedLooks
-from surefoot.comparison.request import ask
+from surefoot.comparison.time_budget import TimeBudget
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.statistics.intervals import holm
@@ -195,7 +195,7 @@ def test_tuned_optimizers_are_looked_at_when_both_are_measured(tmp_path):
 
 def test_looks_apply_as_far_as_a_clock_lets_a_study_go(tmp_path, monkeypatch):
     """The clock ends it at 14 seeds, of which the last one spends its own share."""
-    monkeypatch.setattr(Run, "_in_time", lambda _, todo, __: [trial for trial in todo if trial.seed < 14])
+    monkeypatch.setattr(TimeBudget, "fitting", lambda _, todo: [trial for trial in todo if trial.seed < 14])
     monkeypatch.setattr(TimeBudget, "left", 1e9)
     given = {"trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "looks": "auto", "budget": "1h"}
     task = function_task(drawn, better="max", metric="score", name="")
@@ -215,7 +215,7 @@ def test_looks_apply_as_far_as_a_clock_lets_a_study_go(tmp_path, monkeypatch):
 
 def clocked(path, monkeypatch, seeds, budget):
     """A run whose clock ends it after so many of at most 12 seeds."""
-    monkeypatch.setattr(Run, "_in_time", lambda _, todo, __: [trial for trial in todo if trial.seed < seeds])
+    monkeypatch.setattr(TimeBudget, "fitting", lambda _, todo: [trial for trial in todo if trial.seed < seeds])
     monkeypatch.setattr(TimeBudget, "left", 1e9)
     given = {"trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "budget": budget}
     request = ask(function_task(drawn, better="max", metric="score", name=""), Options(optimizers=CLOSE, **given))

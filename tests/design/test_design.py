@@ -3,7 +3,7 @@
 import pytest
 
 from surefoot.arms.opt import Opt
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.store.design import Sizing

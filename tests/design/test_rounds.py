@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from planned_run import plan
 from surefoot.analysis import summarize
-from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.search.proposals import FIRST_TUNING_SEED

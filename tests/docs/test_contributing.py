@@ -16,7 +16,8 @@ import papers
 import surefoot
 from paths import ROOT
 from surefoot import rules
-from surefoot.arms.arm import parse_arms, parse_rule
+from surefoot.arms.arm_list import parse_arms
+from surefoot.arms.optimizer_text import parse_rule
 from surefoot.store import Store
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

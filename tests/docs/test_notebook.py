@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from paths import ROOT
+from planned_run import plan
 from samples import article
 from surefoot.analysis import summarize
-from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
 from surefoot.options import Options
 from surefoot.progress import board as board_module

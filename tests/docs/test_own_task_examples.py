@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from paths import ROOT
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.options import Options
 from surefoot.training.events import EpochDone, Finished

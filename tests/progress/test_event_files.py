@@ -5,7 +5,7 @@ import sys
 import pytest
 from tensorboardX.proto.event_pb2 import Event as Stored
 
-from surefoot.comparison.request import plan
+from planned_run import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.progress.tensorboard import event_files, run_name

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from torch import nn
 
-from surefoot.comparison.request import plan
+from planned_run import plan
 from surefoot.options import Options
 from surefoot.progress.board import Bars, Board, empty_bars
 from surefoot.progress.words import Lines, name_of

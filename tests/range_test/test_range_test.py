@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from line_task import line
-from surefoot.arms.arm import make_arm, parse_arms
-from surefoot.comparison.request import ask
+from surefoot.arms.arm import make_arm
+from surefoot.arms.arm_list import parse_arms
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.options import Options

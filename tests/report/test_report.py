@@ -14,7 +14,7 @@ import pytest
 from report_pages import Tags, drawn, said, text_of
 from samples import DESIGN, article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_report
 from surefoot.report.figures import figures

@@ -11,8 +11,7 @@ import torch
 import surefoot
 from report_pages import said
 from samples import DESIGN, trial
-from surefoot.arms.arm import parse_arms
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm_list import arms_of, parse_arms
 from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
 from surefoot.store.protocol import LOSS, Recipe

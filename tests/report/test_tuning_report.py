@@ -10,7 +10,7 @@ import pytest
 from report_pages import Tags, drawn, said, text_of
 from samples import DESIGN, at_values, chosen, diverged, running, trial, tuned, tuning, with_plan
 from surefoot.analysis import summarize, tunings
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.cli.result import print_result
 from surefoot.design.rounds import TunedArms
 from surefoot.design.rounds import tuned as tuned_arm

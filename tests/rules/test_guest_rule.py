@@ -15,8 +15,8 @@ import torch
 import guests
 import surefoot
 from keras_backends import on
-from surefoot.arms.arm import parse_arms, parse_rule
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm_list import arms_of, parse_arms
+from surefoot.arms.optimizer_text import parse_rule
 from surefoot.compiler.emit.targets import TARGETS
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError

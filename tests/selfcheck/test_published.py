@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, PublishedFigure
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.cli import check_published
 from surefoot.selfcheck.published import agreement, agreements, initial_loss, published_task, reproduction
 from surefoot.selfcheck.statements import Figure, Statement

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import surefoot
 from made_trials import made_trials
 from surefoot.analysis import group
-from surefoot.arms.opt import Opt, arms_of
+from surefoot.arms.arm_list import arms_of
+from surefoot.arms.opt import Opt
 from surefoot.cli import result
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.options import Options
 from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities

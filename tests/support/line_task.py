@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from surefoot.arms.arm import make_arm, parse_arms
+from surefoot.arms.arm import make_arm
+from surefoot.arms.arm_list import parse_arms
 from surefoot.design.trial import Trial
-from surefoot.store.protocol import Protocol
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.task import Splits
 from surefoot.training.events import EpochDone, Finished

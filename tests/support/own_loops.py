@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from surefoot.arms.opt import arms_of
+from surefoot.arms.arm_list import arms_of
 from surefoot.design.trial import Trial
 from surefoot.store.protocol import Protocol
 from surefoot.training.function_task import function_task

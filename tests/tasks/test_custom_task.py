@@ -20,11 +20,11 @@ from torch.utils.data import (
 )
 
 import surefoot
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
 from surefoot.training.loop import Training

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 import surefoot
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError, UsageError
 from surefoot.options import Options

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from line_task import Line, line, numbers, trials
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.store.protocol import Recipe
 from surefoot.torch import RuleOptimizer
 from surefoot.training.events import EpochDone

@@ -10,8 +10,8 @@ from torch import nn
 
 import surefoot
 from line_task import Line, line, numbers, trials
-from surefoot.arms.opt import arms_of
-from surefoot.comparison.request import ask
+from surefoot.arms.arm_list import arms_of
+from surefoot.comparison.ask import ask
 from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import TrialError
 from surefoot.options import Options

@@ -12,7 +12,7 @@ from rich.console import Console
 import surefoot
 from line_task import line, numbers, trials
 from surefoot.analysis import suite_summary
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.progress.board import Bars, empty_bars

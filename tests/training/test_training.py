@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from line_task import Line, line, trials
-from surefoot.arms.arm import make_arm, parse_arms
+from surefoot.arms.arm import make_arm
+from surefoot.arms.arm_list import parse_arms
 from surefoot.datasets import Dataset
 from surefoot.design.trial import Trial
 from surefoot.store.protocol import Protocol

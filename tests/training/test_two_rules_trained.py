@@ -10,7 +10,7 @@ from torch import nn
 import own_loop_examples
 from line_task import Line, line, numbers, trials
 from own_loops import classify, events_of
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.store.protocol import Recipe
 from surefoot.torch import SplitOptimizer

@@ -16,7 +16,7 @@ from surefoot.workers.pool import Pool
 from surefoot.workers.shared_data import shared
 
 INTERRUPTED_WHILE_PLANNING = """
-import surefoot.comparison.request as planning
+import surefoot.comparison.ask as planning
 from surefoot.cli.__main__ import main
 
 def ask(*_):

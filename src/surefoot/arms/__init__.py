@@ -2,7 +2,9 @@
 
 | file | concept |
 | --- | --- |
-| `arm.py` | `Arm`: one optimizer, read from text or from Python |
+| `arm.py` | `Arm`: one optimizer with its options, ranges and schedule |
+| `arm_list.py` | all that a user lists, as arms of which no two are the same |
+| `optimizer_text.py` | optimizers as text, such as `sgd(lr=0.1)`: what is called, with which options |
 | `two_rules.py` | one rule for the hidden matrices, another for the rest |
 | `schedule.py` | how a learning rate goes: of a study, or of one optimizer |
 | `opt.py` | `Opt`: an optimizer as a user writes it in Python |

@@ -1,28 +1,24 @@
-"""An arm of a comparison: one optimizer with all its hyperparameters, read from text such as `sgd(lr=0.1)`.
+"""An arm of a comparison: one optimizer with all its hyperparameters.
 
-The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
-other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
-stand before it: `mine=sgd(lr=0.1)`. `rest=` names the rule of all that is no hidden matrix: `lion(rest=adamw)`. Options
-are taken in our spelling or in the convention's, and what is not given takes the convention's default.
+Options are taken in our spelling or in the convention's, and what is not given takes the convention's default. Those of
+its training, such as a schedule of its own, stand beside them: they tell arms apart, and the optimizer is made without
+them.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
 from typing import Any, Literal
 
 from surefoot.arms import other_optimizers, two_rules
 from surefoot.arms.code_hash import code_of, digest, written
+from surefoot.arms.optimizer_text import parse_rule
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
 from surefoot.arms.schedule import Scheduled, name_of, own_schedule
-from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import find, home, reference
+from surefoot.frontends.lookup import home, reference
 from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
@@ -31,8 +27,6 @@ from surefoot.store.ranges import Range
 
 OF_TRAINING = ("schedule", "warmup", "groups", "closure")
 """Options of an optimizer in a comparison that it is not made with, but trained."""
-
-_EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 
 
 @dataclass(frozen=True)
@@ -191,76 +185,6 @@ def make_arm(
     return Arm(*asked, make=made if full else None, rest=other)
 
 
-def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
-    """Return the arms that the texts describe; one text may hold several, separated by commas.
-
-    Raises:
-        UsageError: text that is no such call, an unknown optimizer or option, a bad value, an arm given twice.
-    """
-    return without_twins([arm for text in texts for arm in _parse(text, convention)])
-
-
-def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
-    """Return the rule and the options of a text such as `adam(beta1=0.5)` or `my.py:calm`.
-
-    Raises:
-        UsageError: text that is no such call, or what is no rule.
-    """
-    body, references = without_references(text)
-    calls = _calls(body, text)
-    if len(calls) != 1:
-        raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
-    (name, given), *_ = calls
-    return find(referred(references[name]) if name in references else name.lower()), given
-
-
-def _parse(text: str, convention: str) -> list[Arm]:
-    head, equals, tail = text.partition("=")  # the one before the parenthesis gives a name
-    name, rest = (head.strip(), tail) if equals and "(" not in head else ("", text)
-    body, references = without_references(rest)
-    if "," in name:
-        raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
-    calls = _calls(body, text)
-    if name and len(calls) > 1:
-        raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    arms = []
-    for what, given in calls:
-        stands = references.get(what, "")
-        thing = referred(stands) if stands else imported(what) if "." in what else what
-        arm = make_arm(thing, convention, given, name=name)
-        arms.append(replace(arm, reference=stands or arm.reference))
-    return arms
-
-
-def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return what is called between the commas, and with which options."""
-    unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    if re.fullmatch(r"[\w-]+", body.strip()):  # a name, perhaps with a dash, which is no Python
-        return [(body.strip(), {})]
-    try:
-        tree = ast.parse(body.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise unreadable from None
-    found = []
-    for part in tree.elts if isinstance(tree, ast.Tuple) else [tree]:
-        found.append(_called(part, text, unreadable))
-    return found
-
-
-def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dict[str, Any]]:
-    """Return what is called and its options: of `cautious(adamw(lr=0.1))` the rule `cautious(adamw)` and lr=0.1."""
-    call = part if isinstance(part, ast.Call) else ast.Call(part, [], [])
-    if not isinstance(call.func, ast.Name | ast.Attribute) or len(call.args) > 1:
-        raise unreadable
-    name, options = ast.unparse(call.func), _options(call, text)
-    if not call.args:
-        return name, options
-    inner, given = _called(call.args[0], text, unreadable)
-    for twice in given.keys() & options.keys():
-        raise UsageError(f"optimizer {text!r}: {twice} is given twice; {_EXAMPLE}.")
-    return f"{name.lower()}({inner})", {**given, **options}
-
-
 def _hyper(
     optimizer: Rule | other_optimizers.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
@@ -311,56 +235,3 @@ def code_name(value: Any) -> Any:
 
 def _shown(option: str, value: Any) -> str:
     return name_of(value) if option in OF_TRAINING and callable(value) else written(value)
-
-
-def _options(call: ast.Call, text: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg in options:
-            raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
-        if keyword.arg == "rest" and not isinstance(keyword.value, ast.Constant):  # a call too; text will do
-            options["rest"] = ast.unparse(keyword.value)
-            continue
-        try:
-            options[keyword.arg] = _value(keyword)
-        except (ValueError, TypeError):
-            raise UsageError(
-                f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
-                "give a number, True or False."
-            ) from None
-    return options
-
-
-def _value(keyword: ast.keyword) -> Any:
-    """Return a plain value; a schedule is a name, with or without quotes."""
-    match keyword.value:
-        case ast.Name(id=name) if keyword.arg == "schedule":
-            return name
-        case ast.BinOp(ast.Name(id=one), ast.Sub(), ast.Name(id=other)) if keyword.arg == "schedule":
-            return f"{one}-{other}"
-    return ast.literal_eval(keyword.value)
-
-
-def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; `UsageError` if two share a name, or are the same optimizer with the same settings.
-
-    Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
-    ranges share the trials of their untuned settings.
-    """
-    origins: dict[str, set[str]] = {}
-    for arm in arms:
-        origins.setdefault(arm.label, set()).add(arm.convention or arm.name)
-    arms = [arm if len(origins[arm.label]) == 1 else _with_origin(arm) for arm in arms]
-    for arm, other in combinations(arms, 2):
-        if arm.label == other.label:
-            raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
-        if (arm.rule, arm.hyper, arm.ranges) == (other.rule, other.hyper, other.ranges):
-            raise UsageError(
-                f"one optimizer is given twice, as {arm.label!r} and as {other.label!r}, with the same options; leave "
-                "one out or change its options."
-            )
-    return tuple(arms)
-
-
-def _with_origin(arm: Arm) -> Arm:
-    return replace(arm, label=f"{arm.label} ({arm.convention or arm.name})", is_named=True)

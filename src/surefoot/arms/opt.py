@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from surefoot.arms.arm import Arm, make_arm, parse_arms
+from surefoot.arms.arm import make_arm
 from surefoot.arms.user_code import referred
-from surefoot.errors import Argument, UsageError
-from surefoot.rule import Rule
 from surefoot.store.ranges import Range
 
 
@@ -37,22 +35,3 @@ class Opt:
         text = optimizer if isinstance(optimizer, str) and ":" in optimizer else ""
         arm = make_arm(referred(text) if text else optimizer, convention, given, ranges=ranges, name=name)
         self.arm = replace(arm, reference=text or arm.reference)
-
-
-def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
-    """Return the arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes, `Opt` and arms.
-
-    Raises:
-        UsageError: an empty list, or something in it that is no optimizer.
-    """
-    given = [optimizers] if isinstance(optimizers, str | Opt | Rule | type) else list(optimizers)
-    if not given:
-        raise UsageError("no optimizer to compare; ", Argument("optimizers"), " needs at least one, such as 'adam'.")
-    arms: list[Arm] = []
-    for one in given:
-        if isinstance(one, str):
-            arms += parse_arms([one], convention)
-        else:
-            arm = one.arm if isinstance(one, Opt) else one
-            arms.append(arm if isinstance(arm, Arm) else make_arm(arm, convention, {}))
-    return tuple(arms)

@@ -10,8 +10,9 @@ import typer
 from surefoot.cli.options import RESULTS, Json, Study, options, takes
 from surefoot.cli.printing import print_json
 from surefoot.cli.result import conclude, conclude_suite
+from surefoot.comparison.ask import ask
 from surefoot.comparison.forecast import foretell
-from surefoot.comparison.request import Request, ask
+from surefoot.comparison.request import Request
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.files import check_writable

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surefoot.arms.arm import parse_rule
+from surefoot.arms.optimizer_text import parse_rule
 from surefoot.cli.options import RESULTS, Json
 from surefoot.cli.printing import print_json
 from surefoot.conventions import shown

@@ -8,8 +8,8 @@ import typer
 
 from surefoot.cli.options import Json, Study, refuse_function, takes
 from surefoot.cli.printing import print_json
+from surefoot.compare_call import asked
 from surefoot.comparison.groups import OWN_MODEL, described, outlined
-from surefoot.study import asked
 
 
 @takes("optimizers", "batch_size", "train_size")

@@ -12,7 +12,7 @@ import typer
 from surefoot.arms.arm import Arm
 from surefoot.cli.options import RESULTS, Json, Study, options, refuse_function, takes
 from surefoot.cli.printing import print_json
-from surefoot.comparison.request import ask
+from surefoot.comparison.ask import ask
 from surefoot.files import check_writable
 from surefoot.range_test.find import range_test
 from surefoot.range_test.sweep import OWN_STEPS

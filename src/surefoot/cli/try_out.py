@@ -8,7 +8,7 @@ import typer
 
 from surefoot.cli.options import Json, Study, takes
 from surefoot.cli.printing import print_json
-from surefoot.study import try_out as tried
+from surefoot.compare_call import try_out as tried
 
 
 @takes("optimizers", "better", "batch_size", "schedule", "workers", "device")

@@ -11,15 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import inf
 
 from surefoot.analysis.interim import Interim, interim_of, looker_of
 from surefoot.analysis.scale import scale_of
 from surefoot.analysis.settings import group
 from surefoot.arms.arm import Arm
 from surefoot.comparison.checkpoints import Checkpoints
+from surefoot.comparison.time_budget import TimeBudget
 from surefoot.comparison.try_out import TriedOut
-from surefoot.design.budget import once
 from surefoot.design.rounds import TunedArms
 from surefoot.design.trial import Trial
 from surefoot.errors import unknown
@@ -101,7 +100,7 @@ class Run:
         """
         if not store.planned(self.design.hash):
             return self.freeze(store).run(store, observe, at_look)
-        clock, cold = TimeBudget(store, self.design), once(self.design.timings)
+        clock = TimeBudget(store, self.design, self.workers)
         tried: set[str] = set()
         with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
             executor: Executor | None = None
@@ -112,9 +111,7 @@ class Run:
                     executor = TriedOut(workers.enter_context(opening))
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
-                if self.design.timings:
-                    clock.pace = (time.monotonic() - begun) / (self._wall(todo) + cold)
-                    cold = 0.0
+                clock.learn(todo, time.monotonic() - begun)
         return self._noted(store)
 
     def _noted(self, store: Store) -> list[Record]:
@@ -131,25 +128,7 @@ class Run:
         if clock.deadline is None:
             return todo
         tuning = [trial for trial in todo if trial.purpose == "tune"]
-        return tuning if tuning and clock.left > 0 else self._in_time(todo, clock.left / clock.pace)
-
-    def _in_time(self, todo: list[Trial], seconds: float) -> list[Trial]:
-        """Return the trials of as many seeds as can be done in so many seconds."""
-        found: list[Trial] = []
-        for seed in sorted({trial.seed for trial in todo}):
-            more = [*found, *(trial for trial in todo if trial.seed == seed)]
-            if self._wall(more) > seconds:
-                break
-            found = more
-        return found
-
-    def _wall(self, trials: list[Trial]) -> float:
-        """Return the seconds that trials take, side by side."""
-        timings = self.design.timings
-        some = next(iter(timings.values()))
-        each = [timings.get(trial.optimizer, some) for trial in trials]
-        costs = [timing.trial(self.protocol, self.protocol.epochs) for timing in each]
-        return max(sum(costs) / self.workers, max(costs, default=0.0))
+        return tuning if tuning and clock.left > 0 else clock.fitting(todo)
 
     def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: TimeBudget, executor: Executor) -> None:
         by_key = {trial.key: trial for trial in todo}
@@ -240,27 +219,6 @@ class Run:
 def _now() -> str:
     """Return this instant in UTC, as ISO 8601 has it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-class TimeBudget:
-    """The time a run has taken so far, and when its budget ends.
-
-    `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
-    """
-
-    def __init__(self, store: Store, design: Design) -> None:
-        self._store, self._hash = store, design.hash
-        self._start, self.pace = time.monotonic() - design.seconds, 1.0
-        self.deadline = None if design.budget.seconds is None else self._start + design.budget.seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until the deadline; without one there is no end."""
-        return inf if self.deadline is None else self.deadline - time.monotonic()
-
-    def save(self) -> None:
-        """Store the time taken so far."""
-        self._store.spend(self._hash, time.monotonic() - self._start)
 
 
 def _save(store: Store, event: Event, trials: dict[str, Trial], checkpoints: Checkpoints) -> None:

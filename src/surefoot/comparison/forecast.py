@@ -150,12 +150,6 @@ class Outlook:
     extension: Phase | None = None
 
     @property
-    def trials(self) -> tuple[int, int]:
-        """The smallest and the largest number of trials."""
-        least = sum(phase.trials for phase in self.certain)
-        return least, least + (self.extension.trials if self.extension else 0)
-
-    @property
     def left(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """The smallest and the largest number of trials left, by rule."""
         least: Counter[str] = Counter()

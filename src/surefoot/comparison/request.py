@@ -1,4 +1,8 @@
-"""A comparison's request: every decision between a study's name and its first trial."""
+"""A comparison's request: every decision between a study's name and its first trial.
+
+Its hash is of what was asked for, not of what that came to. So the same request again finds its run and goes on, also
+where a budget in minutes would buy another size today.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,27 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import surefoot
-from surefoot.arms.arm import Arm, parse_arms, without_twins
-from surefoot.arms.opt import arms_of
-from surefoot.arms.schedule import Scheduled, scheduled
-from surefoot.arms.user_code import in_file
+from surefoot.arms.arm import Arm
 from surefoot.comparison.driver import Run
 from surefoot.comparison.looks import AT_THE_END, AskedLooks
 from surefoot.comparison.try_out import time_arms
-from surefoot.design.budget import parse_budget, size
+from surefoot.design.budget import size
 from surefoot.design.rounds import TunedArms
-from surefoot.design.studies import StudyPlan, find_study, study_of
 from surefoot.design.trial import Trial, hash_of
-from surefoot.errors import Argument, SurefootWarning, UsageError
-from surefoot.options import Options
+from surefoot.errors import SurefootWarning
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Sizing, Timing, TrialPart
-from surefoot.store.margin import Margin, read_margin
-from surefoot.store.protocol import Protocol, Recipe
-from surefoot.tasks import Splits, Trainable, checked_task, make_task
-from surefoot.training.function_task import FunctionTask, function_task, is_training_function
-from surefoot.workers.executors import capacity, device_for
+from surefoot.store.margin import Margin
+from surefoot.store.protocol import Protocol
+from surefoot.tasks import Trainable
 from surefoot.workers.runner import Runner
-
-EVALUATIONS = 20
-"""Evaluations of a trial that is counted in steps, at most, unless the user sets the interval."""
 
 
 @dataclass(frozen=True)
@@ -148,75 +142,6 @@ class Request:
         return hash_of({"study": self.name, **asked, **self.looks.decides(seeds, len(self.arms))})
 
 
-def ask(study: str | Trainable, options: Options) -> Request:
-    """Read every option of a study and load its data.
-
-    Args:
-        study: the name of a built-in study, `FILE.py:NAME` of a task or a training function in a file, or a task.
-        options: what the user changes about it.
-
-    Raises:
-        UsageError: unknown study, optimizer or option; sizes, epochs or seeds that cannot be.
-        DataError: the data is missing or damaged.
-    """
-    described, task = _task(study, options)
-    budget = _budget(options)
-    wanted = Sizing(
-        epochs=budget.epochs or described.epochs,
-        trials=described.trials if budget.trials is None else budget.trials,
-        seeds=budget.seeds or described.seeds,
-    )
-    protocol = _protocol(described, task, options, wanted.epochs)
-    runner = options.runner
-    workers = options.workers or capacity(runner, protocol.device)
-    arms = _arms(described, options)
-    names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
-    looks = AskedLooks.read(options.looks, options.spending, options.question, names)
-    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
-    margin, tune_seeds = read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS
-    return Request(*parts, margin, looks=looks, tune_seeds=tune_seeds)
-
-
-def plan(study: str | Trainable, options: Options) -> Run:
-    """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
-    request = ask(study, options)
-    return request.plan(request.wanted)
-
-
-def _budget(options: Options) -> Budget:
-    """Return what the user decided about how much is run, in whichever way they said it."""
-    given = options.budget
-    text = f"{given.total_seconds()} s" if isinstance(given, timedelta) else given
-    said = parse_budget(text) if text else Budget()
-    if options.steps is not None:
-        if options.epochs is not None or said.epochs is not None:
-            raise UsageError("steps and epochs are given; give one or the other.")
-        said = replace(said, epochs=options.steps // _evaluate_every(options))
-    for name in ("epochs", "trials", "seeds"):
-        if getattr(options, name) is not None:
-            if getattr(said, name) is not None:
-                raise UsageError(f"{name} are given twice, by the budget {text!r} and by themselves.")
-            said = replace(said, **{name: getattr(options, name)})
-    return said
-
-
-def _evaluate_every(options: Options) -> int:
-    """Return the steps between evaluations that divide a trial; 0: a pass over the data."""
-    steps, every = options.steps, options.evaluate_every
-    if steps is None:
-        if every is not None:
-            raise UsageError(Argument("evaluate_every"), " goes with ", Argument("steps"), ", and these are not given.")
-        return 0
-    if every is None:
-        return next(steps // parts for parts in range(EVALUATIONS, 0, -1) if steps % parts == 0)
-    if steps % every:
-        near = max(1, round(steps / every)) * every
-        raise UsageError(
-            f"steps is {steps} and evaluate_every {every}: a trial has to end with an evaluation; give steps={near}."
-        )
-    return every
-
-
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
     """Warn of a class without a learning rate, unless the user gave options or ranges."""
     for arm in arms:
@@ -229,82 +154,6 @@ def _warn_of_untuned(arms: Sequence[Arm]) -> None:
             SurefootWarning,
             stacklevel=3,
         )
-
-
-def _task(study: str | Trainable, options: Options) -> tuple[StudyPlan, Trainable]:
-    if isinstance(study, str) and ".py:" not in study and not study.endswith(".py"):
-        _refuse(options, ("better",), "is for a metric of yours; a built-in study has its own")
-        described = find_study(study)
-        dataset = options.dataset or described.dataset
-        size, share = options.train_size, described.validation
-        return described, make_task(described.task, dataset, size=size, validation=share, data_dir=options.data_dir)
-    _refuse(options, ("train_size", "dataset"), "is for the built-in studies; this task brings its own data")
-    found = in_file(study) if isinstance(study, str) else study
-    if is_training_function(found):
-        found = function_task(found, better=options.better)
-    if isinstance(found, FunctionTask):
-        own = ("batch_size", "steps", "evaluate_every")
-        _refuse(options, own, "is for tasks; a training function makes its own batches and epochs")
-        return replace(study_of(found), batch_size=0), found
-    if isinstance(study, str):
-        _refuse(options, ("better",), "is for a training function; a task says it itself")
-    return study_of(checked_task(found)), checked_task(found)
-
-
-def _refuse(options: Options, names: Sequence[str], why: str) -> None:
-    """Raise `UsageError` for an option that is given where it says nothing."""
-    for name in names:
-        if getattr(options, name) is not None:
-            raise UsageError(Argument(name), f" {why}; leave it out.")
-
-
-def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
-    """Return the study's own optimizers, the given ones, or both; texts are read in the study's convention."""
-    given = options.optimizers
-    own = given is None or not options.only
-    arms = list(parse_arms(described.optimizers, described.convention)) if own else []
-    if given or not arms:
-        arms += arms_of(given or (), described.convention)
-    schedule = _schedule(described, options)
-    return without_twins([arm.following(schedule) for arm in arms])
-
-
-def _schedule(described: StudyPlan, options: Options) -> Scheduled:
-    """Return the schedule of all optimizers that have none of their own."""
-    return scheduled(options.schedule or described.schedule)
-
-
-def _protocol(described: StudyPlan, task: Trainable, options: Options, epochs: int) -> Protocol:
-    schedule = _schedule(described, options).shape
-    return Protocol(
-        task=task.name,
-        dataset=task.dataset,
-        epochs=epochs,
-        batch_size=options.batch_size or described.batch_size,
-        device=device_for(options.runner, options.device),
-        schedule="constant" if callable(schedule) else schedule,
-        drop_last=described.drop_last,
-        order=described.order,
-        metric=task.metric,
-        fingerprint=task.fingerprint,
-        chance=task.chance,
-        own_loop=isinstance(task, FunctionTask),
-        recipe=getattr(task, "recipe", Recipe()),
-        evaluate_every=_evaluate_every(options),
-        **_sizes(task),
-    )
-
-
-def _sizes(task: Trainable) -> dict[str, int]:
-    """Return the number of examples in each part of a task's data; nothing for a training function."""
-    data: Splits | None = getattr(task, "data", None)
-    if data is None:
-        return {}
-    return {
-        "train_size": len(data.train),
-        "validation_size": len(data.validation),
-        "test_size": len(data.test),
-    }
 
 
 def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: TrialPart) -> Trial:

@@ -9,13 +9,13 @@ from textwrap import fill
 from typing import Any
 
 from surefoot.arms.arm import Arm
+from surefoot.compare_call import asked
 from surefoot.comparison.request import Request
 from surefoot.range_test.page import LEGEND, plot, write_range_page
 from surefoot.range_test.sweep import Losses, learning_rates, sweeps
 from surefoot.range_test.window import SMOOTHING, RangeFinding, finding
 from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
 from surefoot.search.space import WIDTH
-from surefoot.study import asked
 from surefoot.tasks import Task
 from surefoot.words import plain
 

@@ -15,7 +15,7 @@ from surefoot.analysis import Setting
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
 from surefoot.errors import unknown
 from surefoot.statistics.intervals import t_interval
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Table, Written
 from surefoot.words.cells import AnyCell, of, plain_table
 from surefoot.words.numbers import LOSS, MISSING

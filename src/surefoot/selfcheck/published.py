@@ -22,7 +22,7 @@ from statistics import fmean, stdev
 from scipy import stats
 
 from surefoot.analysis.published import SEEDS, Publication, PublishedFigure
-from surefoot.arms.arm import parse_arms
+from surefoot.arms.arm_list import parse_arms
 from surefoot.comparison.driver import Observer, Run
 from surefoot.datasets import load
 from surefoot.design.studies import find_study

@@ -11,10 +11,7 @@ from typing import Any, Literal
 
 from surefoot.store.design import TrialPart
 from surefoot.store.looks import TakenLook
-from surefoot.store.protocol import LOSS as LOSS
-from surefoot.store.protocol import Better as Better
-from surefoot.store.protocol import Metric as Metric
-from surefoot.store.protocol import Protocol
+from surefoot.store.protocol import Metric, Protocol
 
 Status = Literal["running", "finished", "diverged", "failed"]
 

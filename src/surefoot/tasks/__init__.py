@@ -5,8 +5,10 @@
 | `task.py` | `Trainable`, what a comparison has to know, and `Task` with its `Splits` of data |
 | `builtin.py` | a task of ours, described without loading torch |
 | `custom.py` | a task from a user's own model, data, loss and metric |
+| `user_metric.py` | which metric judges a user's task, and which others are shown |
 | `metrics.py` | metrics of a whole split, which are no means over batches |
-| `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
+| `examine.py` | a user's task measured on a batch of each part, to find mistakes before training |
+| `fingerprint.py` | the characters that change with a task |
 | `arrays.py`, `examples.py`, `streams.py` | data in arrays, in torch's Datasets, and such as is read from its start |
 | `seeds.py` | random numbers that come from a seed and leave no trace |
 | `models/` | what the built-in tasks train |

@@ -18,18 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.errors import SurefootWarning, UsageError, unknown
-from surefoot.store.protocol import LOSS, Better, Metric, Precision, Recipe
+from surefoot.errors import SurefootWarning, UsageError
+from surefoot.store.protocol import Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.examine import examine
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
-from surefoot.tasks.fingerprint import examine, is_random
-from surefoot.tasks.metrics import First, Whole, gauge_of, is_of_whole, understood
+from surefoot.tasks.fingerprint import is_random
+from surefoot.tasks.metrics import First, Measure, Whole, gauge_of, is_of_whole
 from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
-
-Measure = Callable[[Any, Any], Tensor]
-"""A loss or a metric of a batch: a number from outputs and targets, the mean over the batch."""
+from surefoot.tasks.user_metric import name_of, own_chance, read_metric
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
@@ -152,11 +151,10 @@ def task(
         raise UsageError(
             f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
         )
-    first, others = _several(metric)
-    score, judged = _metric(first, better, loss)
+    score, judged, others = read_metric(metric, better, loss)
     splits = _splits(data)
     made = CustomTask(
-        name=name or _name(model),
+        name=name or name_of(model),
         model=model,
         data=splits,
         loss=loss,
@@ -168,66 +166,9 @@ def task(
         others=others,
         recipe=Recipe(clip, accumulate, precision, ema),
         evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
-        chance=_largest_class(splits.test) if score is accuracy else _own_chance(score),
+        chance=_largest_class(splits.test) if score is accuracy else own_chance(score),
     )
     return replace(made, fingerprint=examine(made))
-
-
-def _metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric]:
-    """Return the metric and its function, None where it is the loss."""
-    if metric is None:
-        metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
-    if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
-        return _named_metric(metric, better)
-    if not callable(metric) and not is_of_whole(metric):
-        raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
-    better = better or _its_better(metric)
-    if better not in ("max", "min"):
-        raise UsageError(
-            f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
-            "better='min' if smaller."
-        )
-    return metric, Metric(_name(metric).replace("_", " "), better, share=False)
-
-
-def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the metric that judges, and the further ones by their names."""
-    if not isinstance(metric, list | tuple):
-        return understood(metric), {}
-    if not metric:
-        raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
-    first, *others = map(understood, metric)
-    named = {}
-    for one in others:
-        name = one if isinstance(one, str) else _name(one).replace("_", " ")
-        if isinstance(one, str) and one != "accuracy":
-            raise UsageError(
-                f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
-            )
-        if name in named:
-            raise UsageError(f"two metrics are called {name!r}; give each function a name of its own.")
-        named[name] = accuracy if isinstance(one, str) else one
-    return first, named
-
-
-def _its_better(metric: Any) -> Better | None:
-    """Return the better direction that a torchmetrics metric states."""
-    told: dict[Any, Better] = {True: "max", False: "min"}
-    says = getattr(metric, "higher_is_better", None)
-    return told[says] if isinstance(says, bool) else None
-
-
-def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
-    known = {"loss": (None, LOSS), "accuracy": (accuracy, Metric())}
-    if name not in known:
-        raise unknown("metric", name, known)
-    judged = known[name][1]
-    if better not in (None, judged.better):
-        raise UsageError(
-            f"better={better!r} is for a metric of yours, and the optimizers are judged by their {name}, of which the "
-            f"{'larger' if judged.better == 'max' else 'smaller'} is better; give metric= too, or leave better= out."
-        )
-    return known[name]
 
 
 @torch.no_grad()
@@ -275,19 +216,9 @@ def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
     return model(*batch[:-1]), batch[-1]
 
 
-def _own_chance(score: Any) -> float | None:
-    """Return the score of guessing that a metric states in its attribute `chance`."""
-    found = getattr(getattr(score, "function", score), "chance", None)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
 def _largest_class(test: Any) -> float | None:
     """Return the accuracy of guessing the most frequent class; None for other targets."""
     targets = test.arrays[-1] if isinstance(test, Arrays) else np.empty((0, 0))
     if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0:
         return None
     return float(np.bincount(targets).max() / len(targets))
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")

@@ -1,4 +1,4 @@
-"""The try-out of a task on a batch of each part. It finds mistakes early and gives the task's fingerprint.
+"""The fingerprint of a task: a few characters that change with its model, its data or what is measured.
 
 Of the data, arrays are in the fingerprint whole. A data set that makes its examples one by one would take too long: a
 hundred of them stand for it, so that a change to a few others is not seen.
@@ -7,25 +7,16 @@ hundred of them stand for it, so that a change to a few others is not seen.
 from __future__ import annotations
 
 import hashlib
-import warnings
-from contextlib import suppress
-from math import isclose, isnan, nan
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.records import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.streams import Stream
-from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Mean, Split, Task, begin, gauge
-
-BATCH = 64
-"""Examples in the batch of a try-out. The fingerprint must not depend on the user's batch size."""
+from surefoot.tasks.task import Split
 
 PEEK = 100
 """Examples, evenly spaced, that stand for a data set that is not made of arrays."""
@@ -33,62 +24,49 @@ PEEK = 100
 FEW = 10
 """Examples of them in memory at a time."""
 
-
 LOOKS = 4
 """Examples that are made twice, to find random ones."""
 
 
-def examine(task: Task) -> str:
-    """Measure a batch of each part without changing anything, and return the task's fingerprint.
+class Fingerprint:
+    """A hash of all that was added, in the order in which it was."""
 
-    Raises:
-        UsageError: the model, the data, the loss or the metric cannot be used; the message says why.
-    """
-    model, other = _made(task, 0), _made(task, 1)
-    if model is other or {id(p) for p in model.parameters()} & {id(p) for p in other.parameters()}:
-        raise UsageError(
-            "the model factory returns the same weights twice, so one trial would go on where another stopped; make "
-            "the model inside the function."
-        )
-    _warn_if_alike(model, other)
-    model.train()
-    loss, metric = _measured(task, model, task.data.train, "training")
-    if not loss.requires_grad:
-        raise UsageError(
-            f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
-        )
-    _check_gradient(task, model, loss)
-    changed = _transformed(task, model)
-    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric:.4g}{changed}".encode())
-    for tensor in model.state_dict().values():
-        if isinstance(tensor, Tensor):
-            seen.update(_bytes(tensor))
-    for split in (task.data.train, task.data.validation, task.data.test):
-        _add(seen, split)
-        if is_random(split):
-            seen.update(b"random numbers of its own for each batch")
-    seen.update(_evaluated(task).encode())
-    seen.update(", ".join(getattr(task, "others", ())).encode())
-    _check_evaluation(task, model, metric)
-    return seen.hexdigest()[:16]
+    def __init__(self) -> None:
+        self._seen = hashlib.sha256()
 
+    @property
+    def text(self) -> str:
+        """Sixteen digits."""
+        return self._seen.hexdigest()[:16]
 
-def _transformed(task: Task, model: nn.Module) -> str:
-    """Return the loss of a training batch after the user's transform, if it has one."""
-    transform = getattr(task, "transform", None)
-    if transform is None:
-        return ""
-    try:
+    def add_text(self, text: str) -> None:
+        """Add what can be said of the task in words."""
+        self._seen.update(text.encode())
+
+    def add_model(self, model: nn.Module) -> None:
+        """Add the weights and the buffers of a model."""
+        for tensor in model.state_dict().values():
+            if isinstance(tensor, Tensor):
+                self._seen.update(_bytes(tensor))
+
+    def add_split(self, split: Split) -> None:
+        """Add the examples of one part of the data, and whether they are random."""
+        self.add_text(str(len(split)))
+        if isinstance(split, Arrays):
+            for array in split.arrays:
+                self._seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        elif isinstance(split, Stream):
+            _add_batch(self._seen, split.batch(slice(0, min(PEEK, len(split)))))
+        else:
+            self._add_examples(split)
+
+    def _add_examples(self, split: Split) -> None:
+        places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
         with seeded(0):
-            loss, _ = begin(task, model, transform(task.data.train.batch(slice(0, min(BATCH, len(task.data.train))))))
-    except Exception as error:
-        raise UsageError(
-            f"task {task.name}: its transform, or the loss of what it returns, raises {type(error).__name__}: {error}; "
-            "it gets a batch as the data gives it, and has to return one that the model and the loss take."
-        ) from error
-    _check_number(task, loss, "loss after the transform")
-    _check_gradient(task, model, loss)
-    return f" {loss.item():.4g} transformed"
+            for some in torch.split(places, FEW):
+                _add_batch(self._seen, split.batch(some))
+        if is_random(split):
+            self.add_text("random numbers of its own for each batch")
 
 
 def is_random(split: Split) -> bool:
@@ -100,170 +78,6 @@ def is_random(split: Split) -> bool:
         for seen in looks:
             _add_batch(seen, split.batch(slice(0, min(LOOKS, len(split)))))
     return looks[0].digest() != looks[1].digest()
-
-
-def _made(task: Task, seed: int) -> nn.Module:
-    try:
-        model = task.make_model(seed)
-    except Exception as error:
-        raise UsageError(
-            f"task {task.name}: its model factory raises {type(error).__name__}: {error}; it is called without "
-            "arguments and has to return a torch module."
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise UsageError(
-            f"task {task.name}: its model factory returns {type(model).__name__}; expected a torch module."
-        )
-    if not any(p.requires_grad for p in model.parameters()):
-        raise UsageError(f"task {task.name}: its model has no parameter that is trained.")
-    return model
-
-
-def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
-    """Warn if no seed changes the initial model, unless it is all constants."""
-    pairs = [pair for pair in zip(one.parameters(), other.parameters(), strict=False) if not any(map(is_lazy, pair))]
-    if all(torch.equal(*pair) for pair in pairs) and any((p != p.flatten()[0]).any() for p, _ in pairs if p.numel()):
-        warnings.warn(
-            "the model factory makes the same initial weights for every seed, so that seeds differ in their batches "
-            "only and optimizers look more certain than they are. If it sets a seed (torch.manual_seed), take that "
-            "out; weights that are loaded on purpose may stay.",
-            SurefootWarning,
-            stacklevel=4,
-        )
-
-
-def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, float]:
-    """Return the loss of a part's first batch, checked to be a number, and its metric."""
-    try:
-        with seeded(0):
-            loss, measured = _of_batch(task, model, split, 0)
-            _check_number(task, loss, "loss")
-            found = gauge(task)
-            if isinstance(found, Mean):
-                _check_number(task, measured, "metric")
-            found.add(measured, 1)
-            metric = _value(task, model, split, found)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(
-            f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
-            "model gets the inputs, the loss and the metric get its outputs and the targets."
-        ) from error
-    if not torch.isfinite(loss):
-        raise UsageError(
-            f"task {task.name}: its loss on the {part} data is {loss.item()} before any training; check the data and "
-            "the loss."
-        )
-    return loss, metric
-
-
-def _of_batch(task: Task, model: nn.Module, split: Split, start: int, end: int | None = None) -> tuple[Tensor, Any]:
-    """Return the loss of a batch and what its gauge takes."""
-    loss, metric = begin(task, model, split.batch(slice(start, min(end or start + BATCH, len(split)))))
-    return loss, metric() if callable(metric) else metric
-
-
-def _value(task: Task, model: nn.Module, split: Split, found: Gauge) -> float:
-    """Return the metric of the first batch. Where it has none (F1 of one class), take more batches."""
-    for start in range(BATCH, len(split), BATCH):
-        with suppress(Exception):
-            return found.value()
-        with torch.no_grad():
-            found.add(_of_batch(task, model, split, start)[1], 1)
-    return found.value()
-
-
-def _check_number(task: Task, value: Any, what: str) -> None:
-    """Raise `UsageError` for what a user's function returns that is not one number."""
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise UsageError(f"task {task.name}: its {what} is {got}; expected one number, the mean over the batch.")
-
-
-def _evaluated(task: Task) -> str:
-    """Warn of the size of evaluation batches where a user's metric may depend on it."""
-    size = getattr(task, "evaluation_batch", EVALUATION_BATCH)
-    own = not task.metric.is_loss and task.metric != Metric() and isinstance(gauge(task), Mean)
-    return f"evaluated {size} at a time" if own and size != EVALUATION_BATCH else ""
-
-
-def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
-    """Raise `UsageError` for a loss that no weight changes: no optimizer could learn from it."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    try:
-        slopes = torch.autograd.grad(loss, trained, allow_unused=True)
-    except RuntimeError as error:
-        raise UsageError(f"task {task.name}: backward() of its loss raises {type(error).__name__}: {error}") from error
-    if not any(slope is not None and slope.any() for slope in slopes):
-        raise UsageError(
-            f"task {task.name}: its loss, {loss.item():.4g}, has a gradient of zero for every weight, so nothing can "
-            "be learned. Cross-entropy, the default, of a model with one output is always 0: give such a model a loss, "
-            "such as binary cross-entropy, or an output for each class."
-        )
-
-
-def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> None:
-    """Measure a batch of the other parts, to find mistakes before training."""
-    model.eval()
-    with torch.no_grad():
-        validation_metric = _measured(task, model, task.data.validation, "validation")[1]
-        test_metric = _measured(task, model, task.data.test, "test")[1]
-        _warn_of_no_mean(task, model)
-    if all(isnan(metric) for metric in (training_metric, validation_metric, test_metric)):
-        warnings.warn(
-            f"task {task.name}: its metric, {task.metric.title}, is nan on a batch of each part before any training; "
-            "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
-            SurefootWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_no_mean(task: Task, model: nn.Module) -> None:
-    """Warn if a metric is no mean: two half batches do not average to the whole."""
-    if task.metric.is_loss or task.metric == Metric() or not isinstance(gauge(task), Mean):
-        return
-    for split in (task.data.validation, task.data.test):
-        size = min(BATCH, len(split))
-        half = size // 2
-        if not half:
-            continue
-        of_all, one, other = (_metric_of(task, model, split, *part) for part in ((0, size), (0, half), (half, size)))
-        mean = (one * half + other * (size - half)) / size
-        if not isnan(of_all) and not isclose(of_all, mean, rel_tol=1e-3, abs_tol=1e-6):
-            warnings.warn(
-                f"task {task.name}: its metric, {task.metric.title}, is no mean over examples: it is {of_all:.4g} on "
-                f"{size} of them, and {one:.4g} and {other:.4g} on their halves. So its mean over batches is another "
-                "number than its value on all, and depends on the batch size. For the latter give "
-                "metric=surefoot.whole(function), or an object with update, compute and reset.",
-                SurefootWarning,
-                stacklevel=5,
-            )
-            return
-
-
-def _metric_of(task: Task, model: nn.Module, split: Split, start: int, end: int) -> float:
-    """Return the metric of some examples, or nan where they have none."""
-    try:
-        with seeded(0):
-            return float(_of_batch(task, model, split, start, end)[1])
-    except Exception:
-        return nan
-
-
-def _add(seen: Any, split: Split) -> None:
-    seen.update(str(len(split)).encode())
-    if isinstance(split, Arrays):
-        for array in split.arrays:
-            seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-        return
-    if isinstance(split, Stream):
-        _add_batch(seen, split.batch(slice(0, min(PEEK, len(split)))))
-        return
-    places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
-    with seeded(0):
-        for some in torch.split(places, FEW):
-            _add_batch(seen, split.batch(some))
 
 
 def _add_batch(seen: Any, batch: Any) -> None:

@@ -21,6 +21,9 @@ from torch import Tensor
 from surefoot.errors import UsageError
 from surefoot.tasks.task import Gauge, Mean
 
+Measure = Callable[[Any, Any], Tensor]
+"""A loss or a metric of a batch: a number from outputs and targets, the mean over the batch."""
+
 TARGETS_FIRST = "y_true"
 """Names of a metric's first argument that mean targets first, as in scikit-learn."""
 

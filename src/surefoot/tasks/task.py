@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

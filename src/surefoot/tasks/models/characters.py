@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.datasets.text import shakespeare
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits

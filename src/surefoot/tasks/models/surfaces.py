@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits

@@ -1,0 +1,99 @@
+"""The metric of a user's task: by name, a function, an object that collects, or a list of which the first judges.
+
+Where none is given, a loss of the user's own judges, and accuracy judges beside cross-entropy. Every metric has a
+direction: it says so itself, or the user does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.nn import functional
+
+from surefoot.errors import UsageError, unknown
+from surefoot.store.protocol import LOSS, Better, Metric
+from surefoot.tasks.metrics import Measure, is_of_whole, understood
+from surefoot.tasks.models.parts import accuracy
+
+
+def read_metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric, dict[str, Any]]:
+    """Return the function that judges, None where it is the loss; what it measures; and further metrics by name.
+
+    Args:
+        metric: what the user gave: a name, a function, an object that collects, a list of these, or None.
+        better: direction that the user gave.
+        loss: the user's loss, if they have one.
+
+    Raises:
+        UsageError: something that is no metric, or one without a direction.
+    """
+    first, others = _several(metric)
+    return (*_judging(first, better, loss), others)
+
+
+def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the metric that judges, and the further ones by their names."""
+    if not isinstance(metric, list | tuple):
+        return understood(metric), {}
+    if not metric:
+        raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
+    first, *others = map(understood, metric)
+    named = {}
+    for one in others:
+        name = one if isinstance(one, str) else name_of(one).replace("_", " ")
+        if isinstance(one, str) and one != "accuracy":
+            raise UsageError(
+                f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
+            )
+        if name in named:
+            raise UsageError(f"two metrics are called {name!r}; give each function a name of its own.")
+        named[name] = accuracy if isinstance(one, str) else one
+    return first, named
+
+
+def _judging(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric]:
+    """Return the metric and its function, None where it is the loss."""
+    if metric is None:
+        metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
+    if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
+        return _named_metric(metric, better)
+    if not callable(metric) and not is_of_whole(metric):
+        raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
+    better = better or _its_better(metric)
+    if better not in ("max", "min"):
+        raise UsageError(
+            f"metric {name_of(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
+            "better='min' if smaller."
+        )
+    return metric, Metric(name_of(metric).replace("_", " "), better, share=False)
+
+
+def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
+    known = {"loss": (None, LOSS), "accuracy": (accuracy, Metric())}
+    if name not in known:
+        raise unknown("metric", name, known)
+    judged = known[name][1]
+    if better not in (None, judged.better):
+        raise UsageError(
+            f"better={better!r} is for a metric of yours, and the optimizers are judged by their {name}, of which the "
+            f"{'larger' if judged.better == 'max' else 'smaller'} is better; give metric= too, or leave better= out."
+        )
+    return known[name]
+
+
+def _its_better(metric: Any) -> Better | None:
+    """Return the better direction that a torchmetrics metric states."""
+    told: dict[Any, Better] = {True: "max", False: "min"}
+    says = getattr(metric, "higher_is_better", None)
+    return told[says] if isinstance(says, bool) else None
+
+
+def own_chance(score: Any) -> float | None:
+    """Return the score of guessing that a metric states in its attribute `chance`."""
+    found = getattr(getattr(score, "function", score), "chance", None)
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def name_of(function: Any) -> str:
+    """Return what a function or a class of an object is called."""
+    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")
