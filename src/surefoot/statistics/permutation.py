@@ -36,7 +36,7 @@ FEWEST_DRAWS = 10_000
 MOST_SIGNS = 20_000_000
 
 BLOCK = 500_000
-"""The most numbers in double precision at a time: 16 MB."""
+"""The most numbers in double precision at a time: 4 MB."""
 
 Signs = NDArray[np.int8]
 
