@@ -149,4 +149,4 @@ def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dic
 
 def _writable(rule: Rule, ours: Mapping[str, str]) -> list[str]:
     """Return every option that a user can write, for messages: `betas[0]` cannot be."""
-    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in SET_BY_FRONT_END]
+    return [name for name in {**rule.defaults, **ours} if "[" not in name and name not in SET_BY_FRONT_END]

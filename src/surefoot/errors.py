@@ -8,7 +8,7 @@ not an exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from difflib import SequenceMatcher
 
 
@@ -47,8 +47,11 @@ class SurefootWarning(UserWarning):
 
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:
-    """Return the error for an unknown name, with close matches or the whole list."""
-    names = list(known)
+    """Return the error for an unknown name, with close matches or the whole list.
+
+    The order of `known` decides between matches that are equally close. A set has none, and is sorted.
+    """
+    names = sorted(known) if isinstance(known, Set) else list(known)
     close = _close(str(given).lower().replace("-", "_"), names)
     hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(sorted(names))}."
     return UsageError(f"unknown {kind} {given!r}. {hint}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from surefoot.conventions import convention
-from surefoot.errors import UsageError
+from surefoot.errors import UsageError, unknown
 from surefoot.frontends.lookup import find, reference, values
 from surefoot.rule import Rule, Step, rule
 from surefoot.rules import RULES
@@ -52,3 +52,10 @@ def test_spelling_and_values():
     assert values(own, "torch", {}, at_home="torch")["lr"] == 0.5
     with pytest.raises(UsageError, match="convention='keras' says nothing about a rule of your own"):
         values(own, "keras", {}, at_home="torch")
+
+
+def test_names_without_an_order_are_sorted_so_that_the_same_mistake_has_the_same_answer():
+    """The order of a set of texts is another in each process."""
+    names = [f"beta_{i}" for i in range(9)]
+    assert str(unknown("option", "beta", set(names))) == str(unknown("option", "beta", names))
+    assert "'beta_8' or 'beta_7'" in str(unknown("option", "beta", reversed(names)))

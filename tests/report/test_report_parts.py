@@ -29,6 +29,7 @@ from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.suites import performance_profiles
 from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.words import table
+from surefoot.words.answers import answers
 from surefoot.words.pairs import compared, matrix, pair_table
 
 ACCURACY, ERROR = Metric(), Metric("error", "min")
@@ -435,3 +436,12 @@ def test_many_configurations_are_thinned_and_the_choice_stays():
     assert len(rows) in (2000, 2001)
     assert sum(row["chosen"] for row in rows) == 1
     assert "of 2,500 configurations" in figure.how
+
+
+def test_where_a_study_counts_steps_the_answer_says_what_the_table_says():
+    """It gave the number of evaluations as steps."""
+    steps = [replace(one, protocol=replace(one.protocol, evaluate_every=500)) for one in article(seeds=3)]
+    found = summarize(steps)
+    hardest = next(one for one in reversed(found.arrivals) if any(way.median for way in one.epochs.values()))
+    first = min(way.median for way in hardest.epochs.values() if way.median)
+    assert f"after {500 * first:,.12g} steps." in answers(found)["time-to-target"]
