@@ -10,7 +10,8 @@
 | `matrix_rules.py` | rules for matrices |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
-| `base.py` | any rule as a torch optimizer: the step, and no formula |
+| `base.py` | any rule as a torch optimizer, and what its param groups mean |
+| `stepping.py` | the course of a step: kernel or eager engine for each parameter, all of it or nothing |
 | `effective_lr.py` | the step size of each weight |
 | `layers.py` | where a parameter stands in a model, and which layer is the output head |
 | `roles.py` | the role of each parameter, and the reason |

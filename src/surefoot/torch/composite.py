@@ -23,7 +23,7 @@ from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.group_settings import FACTS, Group
 from surefoot.torch.options import RunOptions
-from surefoot.torch.step_tables import take_step
+from surefoot.torch.stepping import take_step
 
 
 class SplitOptimizer(torch.optim.Optimizer):

@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._compile import _disable_dynamo
 
 from surefoot.compiler.kernel_plan import RANDOM
 from surefoot.engines import cpu, engine_choice, gpu, kernel_choice
@@ -375,21 +374,3 @@ def _carry_out(writes: Iterable[Write]) -> None:
 @functools.lru_cache(maxsize=64)
 def _say_once(reason: str) -> None:
     kernel_choice.eager_instead("a parameter runs", reason)
-
-
-def take_step(optimizer: Any, closure: Callable[[], Any] | None) -> Any:
-    """Return a closure's loss after its step. No compiler traces this."""
-    loss = None
-    if closure is not None:
-        with torch.enable_grad():
-            loss = closure()
-    if torch.compiler.is_compiling():
-        _advance_uncompiled(optimizer)
-    else:
-        optimizer._advance()
-    return loss
-
-
-@_disable_dynamo  # torch.compiler.disable would load the compiler already here
-def _advance_uncompiled(optimizer: Any) -> None:
-    optimizer._advance()
