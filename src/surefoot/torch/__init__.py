@@ -20,6 +20,7 @@
 | `description.py` | what an optimizer does with which parameters, as a table |
 | `group_settings.py` | what a param group says in the rule's words |
 | `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
+| `prepared_step.py` | a step before it is taken: a kernel for each parameter that one fits |
 | `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `table_inputs.py` | what these tables were made from, and whether it still holds |

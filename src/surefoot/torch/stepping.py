@@ -25,9 +25,10 @@ from surefoot.torch import gradient_scaling, matrices, shared_numbers
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.matrices import Matrix, step_matrices
+from surefoot.torch.prepared_step import Write
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import decoded, like, real, weights_before
-from surefoot.torch.step_tables import StepTables, Write
+from surefoot.torch.step_tables import StepTables
 
 Taking = tuple[Tensor, Tensor, int]
 """A matrix that a step takes, its gradient, and its number."""
