@@ -17,6 +17,7 @@
 | `roles.py` | the role of each parameter, and the reason |
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
 | `composite.py` | several rules as one optimizer |
+| `joint_state.py` | their states as one mapping |
 | `description.py` | what an optimizer does with which parameters, as a table |
 | `group_settings.py` | what a param group says in the rule's words |
 | `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
