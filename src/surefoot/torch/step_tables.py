@@ -4,9 +4,9 @@ Most steps of a training differ from the one before in gradients and learning ra
 checked against torch's rules or put into tables again. Whatever a user may have done between two steps (a new state, a
 group more, a parameter moved or frozen) is noticed by comparing what the tables were made from.
 
-A step is prepared first, and writes nothing; then it is committed, whole: kernels and step counts of the CPU by one
-native call, and what the eager engine has computed by copies that may be done twice. An interrupt
-of a commit is raised after the rest has been done.
+A step is prepared first, as `prepared_step.py` has it; then it is committed, whole: kernels and step counts of the CPU
+by one native call, and what the eager engine has computed by copies that may be done twice. An interrupt of a commit is
+raised after the rest has been done.
 """
 
 from __future__ import annotations
