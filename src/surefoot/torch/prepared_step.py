@@ -1,8 +1,8 @@
-"""A step before it is taken: each parameter is left to a kernel that fits it, or to the eager engine.
+"""A step before it is taken: which engine steps each parameter.
 
-A kernel takes what lies in memory as it needs: weights, gradient and state alike, and a step count that it can reach.
-Parameters of one kernel on one device share a launch. Nothing is written yet, with one exception: of weights that share
-memory, which move one after the other, the earlier ones are.
+A kernel steps a parameter whose gradient and state have its shape, and whose step count is within reach. Parameters of
+one kernel on one device share a launch. The eager engine gets the rest. Nothing is written yet, with one exception:
+weights that share memory move one after the other, so the earlier ones are written at once.
 """
 
 from __future__ import annotations

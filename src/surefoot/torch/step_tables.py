@@ -33,7 +33,7 @@ from surefoot.torch.table_inputs import local
 
 
 class StepTables(PreparedStep):
-    """One step of an optimizer, which is prepared, committed and repeated; see `PreparedStep` for the arguments."""
+    """One step of an optimizer: prepared, committed and repeated. `PreparedStep` has the arguments."""
 
     begun = False
     """Whether the commit has begun. It then ends in any case."""

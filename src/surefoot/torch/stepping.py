@@ -1,7 +1,7 @@
-"""The course of a step: each parameter goes to a kernel or to the eager engine, and all of it happens or nothing.
+"""The course of a step, all of which happens or nothing.
 
-A step like the one before runs on that one's tables. Any other is laid out anew: parameters that a kernel fits go into
-new tables, and the eager engine computes the rest and writes nothing before the commit. State that a step has made goes
+A step like the one before runs on that one's tables. Any other is laid out anew. Parameters that a kernel fits go into
+new tables; the eager engine computes the rest, and its writes wait for the commit. State that a step has made goes
 again if the step cannot begin.
 """
 

@@ -1,4 +1,4 @@
-"""The batches of a trial: which examples each step takes, and what a transform of the user's makes of them.
+"""The order of a trial's training examples, and the batches made of them.
 
 Each pass over the training examples has an order of its own, from the seed and the number of the pass. So every arm
 with the same seed sees the same batches, and a trial that goes on from a checkpoint those that it had still to see. An

@@ -146,7 +146,7 @@ class Training:
         return max(1, self.epoch) * self.protocol.steps_per_epoch - self.gradients_taken
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the steps that are left of this epoch in order, as indices of training examples."""
+        """Return the steps that are left of this epoch, as indices of examples."""
         return self.order.steps(self.steps_taken, self.steps_taken + max(0, self._left()))
 
     def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
