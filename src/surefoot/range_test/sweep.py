@@ -22,7 +22,8 @@ from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.tasks import Task, checked_task
 from surefoot.tasks.seeds import seed_everything
 from surefoot.training.batch_order import Parts
-from surefoot.training.loop import DivergedError, Training
+from surefoot.training.events import DivergedError
+from surefoot.training.loop import Training
 
 LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3

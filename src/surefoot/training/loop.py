@@ -32,20 +32,23 @@ from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, g
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.batch_order import BatchOrder, Parts
 from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
-from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
+from surefoot.training.events import (
+    PROGRESS_SECONDS,
+    Diverged,
+    DivergedError,
+    EpochDone,
+    Event,
+    Finished,
+    Started,
+    StepsDone,
+)
 from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
-
-PROGRESS_SECONDS = 0.2
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken", "trained")
 """The counters of a training, as a checkpoint keeps them. Older checkpoints may lack some."""
-
-
-class DivergedError(Exception):
-    """Ends a trial whose loss is not finite, or whose final metric is not a number."""
 
 
 class Training:

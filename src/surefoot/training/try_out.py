@@ -27,8 +27,8 @@ from surefoot.errors import SurefootError, TrialError
 from surefoot.store.design import Timing
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Task
-from surefoot.training.events import Event, PilotTimed, Started, TryOutPassed
-from surefoot.training.loop import DivergedError, Training
+from surefoot.training.events import DivergedError, Event, PilotTimed, Started, TryOutPassed
+from surefoot.training.loop import Training
 
 FURTHER = 6
 """Steps after loading. They cover what an optimizer does every fifth or sixth step, as Lookahead does."""
