@@ -220,7 +220,7 @@ def kernel_only(monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("the eager engine was used")
 
-    monkeypatch.setattr("surefoot.torch.base.eager.prepare", refuse)
+    monkeypatch.setattr("surefoot.torch.stepping.eager.prepare", refuse)
 
 
 @pytest.fixture

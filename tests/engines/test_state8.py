@@ -231,7 +231,7 @@ def test_effective_lr_reads_the_codes():
 
 def test_tables_serve_again_until_the_state_is_another():
     optimizer = make("Adam", weights(), state_dtype=torch.uint8)
-    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
+    with mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as made:
         drive(optimizer, steps=3)
         assert made.call_count == 1
         own = optimizer.state[params_of(optimizer)[0]]

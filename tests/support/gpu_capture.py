@@ -167,7 +167,7 @@ def a_replay_finds_its_own_gradients() -> None:
         step(lambda graph=graph: graph.capture(ours), k, k + 1)
     step(ours.step, 2, 3)  # tables that are laid out under a dispatch mode hold under one only
     turns = [(0, 0), (1, 1), (None, 2), (0, 0), (None, 2), (None, 1), (1, 1), (0, 0), (None, 1)]
-    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts:
+    with mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as layouts:
         for k, (graph, place) in enumerate(turns, start=4):
             step(ours.step if graph is None else lambda graph=graph: graphs[graph].replay(ours), place, k)
     assert not layouts.call_count

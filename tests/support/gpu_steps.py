@@ -280,7 +280,7 @@ def counted(optimizer: Any, change: Callable[[], None] = lambda: None) -> tuple[
     with (
         mock.patch.object(gpu, "_start", side_effect=gpu._start) as launched,
         mock.patch.object(DeviceTables, "_send", autospec=True, side_effect=DeviceTables._send) as sent,
-        mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts,
+        mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as layouts,
     ):
         optimizer.step()
     return launched.call_count, sent.call_count, layouts.call_count

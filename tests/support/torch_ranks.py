@@ -92,7 +92,7 @@ def fsdp_step(name: str, engine: str, dtype: torch.dtype = torch.float32) -> dic
 def fsdp_layouts(**options: Any) -> int:
     """How often steps on shards are laid out."""
     model = fsdp()
-    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
+    with mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as made:
         train(model, ours("Adam", model, **options), mine())
     return made.call_count
 

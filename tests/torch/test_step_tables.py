@@ -48,7 +48,7 @@ def count_layouts(optimizer, steps: int = 1) -> int:
     """How many of these steps had to be laid out anew."""
     with (
         mock.patch.object(StepTables, "commit", autospec=True, side_effect=StepTables.commit),
-        mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made,
+        mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as made,
     ):
         for k in range(steps):
             gradient(optimizer, k)

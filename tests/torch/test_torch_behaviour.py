@@ -34,7 +34,7 @@ def beside_torch(engine, name="Adam", **options):
 
 def layouts(run) -> int:
     """How many steps of a run had to be laid out anew."""
-    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
+    with mock.patch("surefoot.torch.stepping.StepTables", side_effect=StepTables) as made:
         run()
     return made.call_count
 

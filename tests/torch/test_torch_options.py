@@ -12,6 +12,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
+from surefoot.engines import jobs
 from surefoot.errors import UsageError
 from surefoot.rule import WRAPPER_OPTIONS
 from surefoot.rules import COMBINATORS, RULES
@@ -180,6 +181,30 @@ def test_clipping_by_norm_is_torchs(engine, scale):
         other.step()
         assert all(torch.equal(p.grad, g) for p, g in zip(ours, before, strict=True)), "gradients are only read"
     close(ours, theirs)
+
+
+@pytest.mark.parametrize("asked", ["by generated code", "one by one"])
+def test_the_norm_is_that_of_a_gradient_put_in_anothers_place(asked, monkeypatch):
+    """Every gradient lives on, so an old address still has an old gradient: one that is far smaller.
+
+    The weights start each step at zero, so that the move is the clipped gradient, and its norm the limit.
+    """
+    if asked == "one by one":
+        monkeypatch.setattr(jobs, "ADDRESS_OF", 0)
+    ps = [Parameter(torch.zeros(9, dtype=kind)) for kind in (torch.float32, torch.float64, torch.float32)]
+    optimizer = surefoot.torch.SGD(ps, lr=1.0, max_grad_norm=1.0, engine="cpu")
+    living, tables = [], []
+    for k in range(7):
+        for p in ps if k == 0 else [ps[k % 3]]:
+            p.grad = torch.full_like(p, 10.0**k)
+            living.append(p.grad)
+        with torch.no_grad():
+            torch._foreach_zero_(ps)
+        optimizer.step()
+        tables.append(optimizer._tables)
+        assert float(torch.cat([p.detach().double() for p in ps]).norm()) == pytest.approx(1, rel=1e-6)
+    assert tables[0] is not None
+    assert tables == tables[:1] * 7, "one layout serves all steps"
 
 
 @on_each_engine

@@ -182,7 +182,7 @@ def test_a_closure_is_charged_for_its_gradients_over_the_same_batches(evaluate_e
     for made in (surefoot.Opt(Sharp, lr=0.1, closure=True), torch.optim.SGD):
         one = training(made, epochs=6 if evaluate_every else 3, evaluate_every=evaluate_every)
         batches = seen[one.trial.arm.closure] = []
-        one._changed = lambda batch, _, here=batches: here.append(batch[0].sum().item()) or batch
+        one.order._changed = lambda batch, *_, here=batches: here.append(batch[0].sum().item()) or batch
         one.run(None)
         del batches[0]  # of the warm-up
     assert len(seen[""]) == 12

@@ -13,6 +13,7 @@
 | `any_rule.py` | any rule by its name, and combinations |
 | `by_layer.py` | the role of each variable, by its layer |
 | `two_rules.py` | one optimizer for the matrices, another for the rest |
+| `slots.py` | the slots of a rule, as Keras's variables |
 | `step.py` | one variable stepped, or all at once where the rule sums over all |
 | `evaluation.py` | the weights to evaluate with, and the callback that puts them in |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |

@@ -21,7 +21,9 @@ from surefoot.frontends.roles import part_of
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.tasks import Task, checked_task
 from surefoot.tasks.seeds import seed_everything
-from surefoot.training.loop import DivergedError, Parts, Training
+from surefoot.training.batch_order import Parts
+from surefoot.training.events import DivergedError
+from surefoot.training.loop import Training
 
 LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3
@@ -120,7 +122,7 @@ class Sweep(Training):
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
-            yield self._loaded(self._of_pass(self.epoch))
+            yield self._loaded(self.order.of_pass(self.epoch))
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

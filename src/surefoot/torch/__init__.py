@@ -10,15 +10,18 @@
 | `matrix_rules.py` | rules for matrices |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
-| `base.py` | any rule as a torch optimizer: the step, and no formula |
+| `base.py` | any rule as a torch optimizer, and what its param groups mean |
+| `stepping.py` | the course of a step: kernel or eager engine for each parameter, all of it or nothing |
 | `effective_lr.py` | the step size of each weight |
 | `layers.py` | where a parameter stands in a model, and which layer is the output head |
 | `roles.py` | the role of each parameter, and the reason |
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
 | `composite.py` | several rules as one optimizer |
+| `joint_state.py` | their states as one mapping |
 | `description.py` | what an optimizer does with which parameters, as a table |
 | `group_settings.py` | what a param group says in the rule's words |
 | `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
+| `prepared_step.py` | a step before it is taken: a kernel for each parameter that one fits |
 | `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `table_inputs.py` | what these tables were made from, and whether it still holds |

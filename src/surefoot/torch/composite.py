@@ -7,7 +7,7 @@ factor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,8 +22,9 @@ from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.group_settings import FACTS, Group
+from surefoot.torch.joint_state import JointState
 from surefoot.torch.options import RunOptions
-from surefoot.torch.step_tables import take_step
+from surefoot.torch.stepping import take_step
 
 
 class SplitOptimizer(torch.optim.Optimizer):
@@ -48,7 +49,7 @@ class SplitOptimizer(torch.optim.Optimizer):
     @property
     def state(self) -> Any:  # a mapping, as torch has it
         """The children's state, by parameter."""
-        return _States(list(self.children.values()))
+        return JointState(list(self.children.values()))
 
     @state.setter
     def state(self, _: Any) -> None:
@@ -245,34 +246,3 @@ def _advance_scaled(child: Any, scaling: gradient_scaling.Scaling) -> None:
     finally:
         for name in ("grad_scale", "found_inf"):
             child.__dict__.pop(name, None)
-
-
-class _States(MutableMapping[Tensor, Any]):
-    """The states of several optimizers, each asked for its own parameters."""
-
-    def __init__(self, children: list[RuleOptimizer]) -> None:
-        self._children = children
-
-    def _of(self, p: Tensor) -> Any:
-        for child in self._children:
-            if any(p is own for group in child.param_groups for own in group["params"]):
-                return child.state
-        raise KeyError(p)
-
-    def __getitem__(self, p: Tensor) -> Any:
-        return self._of(p)[p]
-
-    def __setitem__(self, p: Tensor, own: Any) -> None:
-        self._of(p)[p] = own
-
-    def __delitem__(self, p: Tensor) -> None:
-        del self._of(p)[p]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (p for child in self._children for p in child.state)
-
-    def __len__(self) -> int:
-        return sum(len(child.state) for child in self._children)
-
-    def __contains__(self, p: object) -> bool:
-        return any(p in child.state for child in self._children)

@@ -3,6 +3,7 @@
 | file | concept |
 | --- | --- |
 | `loop.py` | `Training`: one trial, from its first step to its outcome |
+| `batch_order.py` | which examples each step takes, and in which order |
 | `evaluation_weights.py` | the weights that a trial is evaluated with, where they are others |
 | `param_groups.py` | what every loop sets and reads of a torch optimizer |
 | `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |

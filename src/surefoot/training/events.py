@@ -9,6 +9,13 @@ from typing import Any
 from surefoot.store.design import Timing
 from surefoot.store.records import Epoch, Outcome, Rates
 
+PROGRESS_SECONDS = 0.2
+"""Seconds between two `StepsDone` of a trial, at least."""
+
+
+class DivergedError(Exception):
+    """Ends a trial whose loss is not finite, or whose final metric is not a number."""
+
 
 @dataclass(frozen=True)
 class Started:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from surefoot.design.trial import Trial
 from surefoot.store.design import Timing
 from surefoot.tasks.seeds import seed_everything
-from surefoot.training.events import Diverged, Event, Finished, PilotTimed, Started, TryOutPassed
+from surefoot.training.events import Diverged, DivergedError, Event, Finished, PilotTimed, Started, TryOutPassed
 from surefoot.training.function_task import FunctionTask
-from surefoot.training.loop import DivergedError
 from surefoot.training.training_run import Enough, TrainingRun
 
 STEPS = 2

@@ -18,10 +18,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,24 +30,25 @@ from surefoot.tasks.metrics import or_nan
 from surefoot.tasks.seeds import seed_everything, seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.training.batch_order import BatchOrder, Parts
 from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
-from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
+from surefoot.training.events import (
+    PROGRESS_SECONDS,
+    Diverged,
+    DivergedError,
+    EpochDone,
+    Event,
+    Finished,
+    Started,
+    StepsDone,
+)
 from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
-
-PROGRESS_SECONDS = 0.2
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken", "trained")
 """The counters of a training, as a checkpoint keeps them. Older checkpoints may lack some."""
-
-Parts = list[tuple[int, Any]]
-"""The batches of one step: the number of examples and the batch itself."""
-
-
-class DivergedError(Exception):
-    """Ends a trial whose loss is not finite, or whose final metric is not a number."""
 
 
 class Training:
@@ -69,6 +68,7 @@ class Training:
         self.recording = recording_steps(self.protocol.steps)
         self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
         self.transform: Callable[[Any], Any] | None = getattr(task, "transform", None)
+        self.order = BatchOrder(self.train, trial, self.transform)
         self._start()
 
     def _start(self) -> None:
@@ -108,7 +108,7 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew, so that the compiling of a first step is not timed."""
         with contextlib.suppress(DivergedError):
-            self._step(next(self._loaded(self._of_pass(0)[:1])), 0, [])
+            self._step(next(self._loaded(self.order.of_pass(0)[:1])), 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
@@ -149,35 +149,11 @@ class Training:
         return max(1, self.epoch) * self.protocol.steps_per_epoch - self.gradients_taken
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the steps of this epoch in order, as indices of training examples."""
-        each, first = self.protocol.steps_per_pass, self.steps_taken
-        last = first + max(0, self._left())
-        begun = range(first // each, -(-last // each))
-        steps = [*chain.from_iterable(self._of_pass(number + 1) for number in begun)]
-        return tuple(steps[first - begun.start * each : last - begun.start * each])
-
-    def _of_pass(self, number: int) -> tuple[Tensor, ...]:
-        """Return the steps of one pass over the training examples."""
-        number = number if self.protocol.order == "shuffled" else 1
-        order = np.random.default_rng([self.trial.seed, number]).permutation(len(self.train))
-        used = torch.from_numpy(order[: self.protocol.batches_per_pass * self.protocol.batch_size])
-        step = self.protocol.batch_size * self.protocol.recipe.accumulate
-        return torch.split(used.to(self.protocol.device), step)
+        """Return the steps that are left of this epoch, as indices of examples."""
+        return self.order.steps(self.steps_taken, self.steps_taken + max(0, self._left()))
 
     def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
-        """Yield the batches of each step. Their randomness depends on the seed and the epoch."""
-        parts = [torch.split(index, self.protocol.batch_size) for index in steps]
-        seed = self.trial.seed, self.epoch
-        found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))
-        for step in parts:
-            yield [(len(index), self._changed(batch, number)) for index, (number, batch) in zip(step, found)]  # noqa: B905
-
-    def _changed(self, batch: Any, number: int) -> Any:
-        """Return a training batch after the user's transform, whose random numbers are its own."""
-        if self.transform is None:
-            return batch
-        with seeded(self.trial.seed, self.epoch, number, 1):
-            return self.transform(batch)
+        return self.order.loaded(steps, self.epoch)
 
     def _step(self, parts: Parts, step: int, rates: list[Rates]) -> float:
         """Take one training step; returns the mean loss of its examples."""
@@ -280,10 +256,7 @@ class Training:
     def _passes(self) -> Iterator[Any]:
         """Make forward passes of batches of the training examples, the same ones each time."""
         with seeded(self.trial.seed):
-            order = torch.from_numpy(np.random.default_rng(self.trial.seed).permutation(len(self.train)))
-            steps = torch.split(order.to(self.protocol.device), self.protocol.batch_size)[:RENEWING]
-            steps = steps[:-1] if len(steps[-1]) == 1 < len(steps) else steps  # a batch of one has no spread
-            for ((_, batch),) in self._loaded(steps):
+            for ((_, batch),) in self._loaded(self.order.sample(RENEWING)):
                 yield self._begun(batch)
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:

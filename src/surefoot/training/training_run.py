@@ -21,10 +21,9 @@ from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome
 from surefoot.tasks.seeds import seed_everything
 from surefoot.torch import RuleOptimizer, SplitOptimizer
-from surefoot.training.events import EpochDone, Event, StepsDone
+from surefoot.training.events import PROGRESS_SECONDS, DivergedError, EpochDone, Event, StepsDone
 from surefoot.training.function_optimizers import FunctionOptimizers
 from surefoot.training.kept import KeptParts, Progress
-from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
 from surefoot.training.step_records import record_rates, recording_steps
 

@@ -27,8 +27,8 @@ from surefoot.errors import SurefootError, TrialError
 from surefoot.store.design import Timing
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Task
-from surefoot.training.events import Event, PilotTimed, Started, TryOutPassed
-from surefoot.training.loop import DivergedError, Training
+from surefoot.training.events import DivergedError, Event, PilotTimed, Started, TryOutPassed
+from surefoot.training.loop import Training
 
 FURTHER = 6
 """Steps after loading. They cover what an optimizer does every fifth or sixth step, as Lookahead does."""
@@ -85,7 +85,7 @@ class TryOut(Training):
 
     def _beginning(self) -> bytes:
         """Take a step with the first and with the last batch, which may be shorter; evaluate and save."""
-        batches = self._of_pass(0)
+        batches = self.order.of_pass(0)
         self._steps([batches[0], batches[-1]])
         with _named("it cannot be evaluated"):
             self._evaluate(self.validation, limit=self.evaluation_batch)
@@ -95,7 +95,7 @@ class TryOut(Training):
     def _further(self) -> Weights:
         """Return the weights after the next steps."""
         self._mode(training=True)
-        self._steps(list(islice(cycle(self._of_pass(0)), FURTHER)))
+        self._steps(list(islice(cycle(self.order.of_pass(0)), FURTHER)))
         return {name: value.clone() for name, value in self.model.state_dict().items() if isinstance(value, Tensor)}
 
     def _steps(self, batches: list[Tensor]) -> None:
@@ -155,7 +155,7 @@ class Pilot(Training):
         start, found = time.perf_counter(), []
         with suppress(DivergedError):
             begun = start
-            for parts in self._loaded(self._of_pass(0)):
+            for parts in self._loaded(self.order.of_pass(0)):
                 self._step(parts, 0, [])
                 found.append(time.perf_counter() - begun)
                 begun = time.perf_counter()
