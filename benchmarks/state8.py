@@ -154,7 +154,7 @@ def train(data: Any, optimizer_class: Any, seed: int, options: dict[str, Any]) -
         functional.cross_entropy(model(pixels(images[index].unsqueeze(1))), labels[index]).backward()
         optimizer.step()
     with torch.no_grad():
-        parts = [torch.arange(i, i + 1000) for i in range(len(labels) - VALIDATION, len(labels), 1000)]
+        parts = torch.arange(len(labels) - VALIDATION, len(labels)).split(BATCH)
         outputs = torch.cat([model(pixels(images[part].unsqueeze(1))) for part in parts])
     wanted = labels[-VALIDATION:]
     accuracy = float((outputs.argmax(1) == wanted).double().mean())

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_every_folder_of_the_house_is_a_layer():
     assert {layer(path) for path in FILES} == set(LAYERS)
 
 
-ROOMS = sorted(room for room in {path.parent for path in FILES} - {SOURCE} if len(list(room.glob("*.py"))) > 6)
+ROOMS = sorted(room for room in {path.parent for path in FILES} if len(list(room.glob("*.py"))) > 6)
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(SOURCE)))
@@ -204,3 +205,19 @@ def test_a_missing_framework_is_named_with_what_installs_it(command, missing, ex
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f"pip install 'surefoot[{extra}]'"), done.stderr
+
+
+def test_the_map_of_the_house_has_every_room():
+    listed = ast.get_docstring(ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert [room for room in LAYERS if not any(f"`{room}{end}`" in listed for end in ("/", ".py"))] == []
+
+
+def test_no_two_classes_have_one_name():
+    """But for those that are one thing in two frameworks."""
+    rooms = defaultdict(set)
+    for path in FILES:
+        if layer(path) not in ("torch", "keras"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    rooms[node.name].add(path)
+    assert {name: paths for name, paths in rooms.items() if len(paths) > 1} == {}

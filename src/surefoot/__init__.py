@@ -4,6 +4,28 @@
 `surefoot.torch` has the optimizers, `surefoot.optax` and `surefoot.keras` have them for JAX and Keras,
 `surefoot.rules` the maths, `surefoot.datasets` the data. Each is loaded when it is first used, and so is the framework
 that it needs.
+
+Arrows point one way, down this list: a room imports from those above it.
+
+| file or room | concept |
+| --- | --- |
+| `errors.py`, `files.py`, `machine.py` | exceptions and warnings; files that are written whole or not; the machine |
+| `webpage.py` | the making of every page |
+| `arrays.py`, `mathops.py`, `bundle.py` | arrays of any framework, and the functions that rules use |
+| `about.py`, `hyperparameters.py`, `rule.py` | what a rule is, and what is said of it |
+| `update.py`, `combinator.py`, `rules/` | a whole update of a weight; rules made of rules; the maths |
+| `conventions.py` | spelling, defaults and forms in each framework |
+| `frontends/`, `compiler/`, `engines/` | what all front-ends share; rules as code; what runs that code |
+| `torch/`, `optax/`, `keras/`, `bridge/` | the rules as optimizers; states that go from one framework to another |
+| `store/`, `datasets/`, `tasks/` | results in SQLite; data; what is trained |
+| `statistics/`, `search/`, `arms/`, `design/` | numbers; tuning; who is compared; how a study is laid out |
+| `training/`, `workers/`, `options.py` | the loops; the processes that train; the options of a comparison |
+| `analysis/`, `words/`, `report/`, `result.py` | claims; sentences; pages; all of them for any scores |
+| `comparison/`, `progress/` | from a request to trained trials; what is shown meanwhile |
+| `study.py`, `compare_call.py`, `suite.py`, `scores/` | `compare`, `compare_suite` and `judge` in Python |
+| `explain/`, `range_test/`, `rate_free_price.py` | a rule explained; `lr_find`; the price of not tuning |
+| `selfcheck/`, `bench/`, `doctor.py` | what Surefoot checks of itself; times of a step; facts for a report of a problem |
+| `cli/` | the commands |
 """
 
 from importlib import import_module

@@ -77,7 +77,7 @@ def test_jax_step_py(printed):
 
 @pytest.mark.usefixtures("little_mnist")
 def test_overhead_py(printed):
-    lines = printed("overhead.py", "--epochs", "1", "--train-size", "500", ROUNDS=1)
+    lines = printed("overhead.py", "--epochs", "1", "--train-size", "60", ROUNDS=1)
     assert [line.split("  ")[1] for line in lines[1:]] == ["surefoot trial", "bare loop", "bare loop, torch.optim.Adam"]
 
 
@@ -136,7 +136,7 @@ def test_state8_py(printed):
         "SCENES": {"10": (1, 2)},
         "LAST": 1,
         "TRAIN": 60,
-        "VALIDATION": 1000,
+        "VALIDATION": 100,
         "SEEDS": 1,
         "SIZE": 1000,
         "ROUNDS": 1,

@@ -21,7 +21,7 @@ _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)
 
 
 @dataclass(frozen=True)
-class Call:
+class OptimizerCall:
     """One optimizer of a text.
 
     Attributes:
@@ -54,7 +54,7 @@ def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
     return find(referred(call.reference) if call.reference else call.called.lower()), call.given
 
 
-def named_calls(text: str) -> tuple[str, list[Call]]:
+def named_calls(text: str) -> tuple[str, list[OptimizerCall]]:
     """Return the user's name of an optimizer, empty if there is none, and what is called between the commas.
 
     Raises:
@@ -70,10 +70,10 @@ def named_calls(text: str) -> tuple[str, list[Call]]:
     return name, calls
 
 
-def _calls(body: str, text: str) -> list[Call]:
+def _calls(body: str, text: str) -> list[OptimizerCall]:
     """Return what is called between the commas. Errors show the whole text."""
     plain, references = without_references(body)
-    return [Call(name, given, references.get(name, "")) for name, given in _parsed(plain.strip(), text)]
+    return [OptimizerCall(name, given, references.get(name, "")) for name, given in _parsed(plain.strip(), text)]
 
 
 def _parsed(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from surefoot.errors import UsageError
-from surefoot.frontends.matrices import Blocks, Layout, View, heights
+from surefoot.frontends.matrices import Blocks, Layout, MatrixView, heights
 from surefoot.frontends.number import plain
 from surefoot.frontends.roles import fitting
 from surefoot.rule import SLOTS_AROUND, Rule, Step, slot_shape
@@ -48,12 +48,12 @@ def check_blocks(
                 f"{rule.name} keeps {', '.join(sorted(rule.shared))} for the whole optimizer, and each block is "
                 "stepped by itself; leave blocks out."
             )
-        heights(blocks_of(path, blocks), View(shape, layout).matrix[0], path, shape)
+        heights(blocks_of(path, blocks), MatrixView(shape, layout).matrix[0], path, shape)
 
 
 def in_blocks(
     step: Callable[[Any, Any, dict[str, Any]], Update],
-    view: View | None,
+    view: MatrixView | None,
     rule: Rule,
     weight: Any,
     gradient: Any,
@@ -85,7 +85,7 @@ def in_blocks(
 
 
 def evaluated_in_blocks(
-    view: View | None, rule: Rule, weight: Any, state: Arrays, hyper: Mapping[str, Any], ops: Any
+    view: MatrixView | None, rule: Rule, weight: Any, state: Arrays, hyper: Mapping[str, Any], ops: Any
 ) -> Any:
     """Return the weights that a model is evaluated with, of a parameter: see `in_blocks`."""
     if view is None or len(view.heights) == 1:
@@ -98,14 +98,14 @@ def _per(rule: Rule) -> dict[str, str]:
     return {slot.name: slot.per for slot in (*rule.slots, *SLOTS_AROUND)}
 
 
-def _states(view: View, rule: Rule, state: Arrays) -> list[dict[str, Any]]:
+def _states(view: MatrixView, rule: Rule, state: Arrays) -> list[dict[str, Any]]:
     """Return the slots of each matrix."""
     per = _per(rule)
     parts = {slot: list(_parts(x, per[slot], view)) for slot, x in state.items()}
     return [{slot: some[k] for slot, some in parts.items()} for k in range(len(view.heights))]
 
 
-def _parts(x: Any, per: str, view: View) -> Iterator[Any]:
+def _parts(x: Any, per: str, view: MatrixView) -> Iterator[Any]:
     """Yield what each matrix has of an array of all."""
     if per == "tensor":
         yield from (x[k] for k in range(len(view.heights)))

@@ -28,7 +28,7 @@ Blocks = int | Sequence[int]
 
 
 @dataclass(frozen=True)
-class View:
+class MatrixView:
     """The conversion of a parameter's arrays to its matrix and back.
 
     Attributes:
@@ -73,9 +73,9 @@ def rule_for(rule: Rule, shape: tuple[int, ...]) -> Rule | None:
     return rule if rule.shape != "matrix" or len(shape) > 1 else rule.vector
 
 
-def view_for(rule: Rule, shape: tuple[int, ...], layout: Layout, blocks: Blocks = 1) -> View | None:
+def view_for(rule: Rule, shape: tuple[int, ...], layout: Layout, blocks: Blocks = 1) -> MatrixView | None:
     """Return how a rule sees a parameter; None if it sees it as it is."""
-    return View(shape, layout, blocks) if rule.shape == "matrix" else None
+    return MatrixView(shape, layout, blocks) if rule.shape == "matrix" else None
 
 
 def slot_shapes(

@@ -10,7 +10,7 @@ from keras import backend, ops
 
 from surefoot.bundle import Bundle, members
 from surefoot.frontends.blocks import in_blocks
-from surefoot.frontends.matrices import View
+from surefoot.frontends.matrices import MatrixView
 from surefoot.frontends.number import Count
 from surefoot.keras.arrays import widest
 from surefoot.rule import SLOTS_AROUND, Rule, Step
@@ -30,7 +30,7 @@ class Start(NamedTuple):
     """
 
     rule: Rule
-    view: View | None
+    view: MatrixView | None
     weight: Any
     gradient: Any
     state: Mapping[str, Any]

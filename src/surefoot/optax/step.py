@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from surefoot.bundle import Bundle, members
 from surefoot.errors import UsageError
 from surefoot.frontends.blocks import evaluated_in_blocks, in_blocks
-from surefoot.frontends.matrices import Blocks, Layout, View, rule_for, slot_shapes, view_for
+from surefoot.frontends.matrices import Blocks, Layout, MatrixView, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import Count, plain
 from surefoot.optax.complex_weights import Vector, flat
 from surefoot.optax.hyper import Hyper
@@ -54,7 +54,7 @@ class _Member(NamedTuple):
     leaf: Leaf
     target: Any
     rule: Rule
-    view: View | None
+    view: MatrixView | None
     weight: Any
     gradient: Any
     state: Mapping[str, Any]
@@ -91,7 +91,7 @@ class _Group(NamedTuple):
         return evaluated_in_blocks(self._view, self.rule, self.weight, self.state, self.hyper, jnp)
 
     @property
-    def _view(self) -> View | None:
+    def _view(self) -> MatrixView | None:
         return self.parts[0].view if len(self.parts) == 1 else None
 
 

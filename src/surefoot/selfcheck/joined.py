@@ -44,7 +44,7 @@ LATE = 4
 
 
 @dataclass(frozen=True)
-class Design:
+class JoinedDesign:
     """A simulated study.
 
     Attributes:
@@ -84,25 +84,25 @@ def edge(world: SeedModel) -> int:
 
 MUCH = 3 * EDGE
 
-DESIGNS: tuple[Design, ...] = (
-    Design(NORMAL, (0, EDGE), plan(2)),
-    Design(SKEWED, (0, EDGE), plan(2, "pocock")),
-    Design(TWO_BASINS, (0, EDGE), plan(2, "linear")),
-    Design(DIVERGING, (0, edge(DIVERGING)), plan(2, "pocock")),
-    Design(UNEVEN, (0, 0), plan(2)),
-    Design(NORMAL, (0, EDGE, EDGE, EDGE), plan(4, question=ALL_PAIRS)),
-    Design(TWO_BASINS, (0, EDGE, EDGE, 0), plan(4, "pocock", AGAINST)),
-    Design(NORMAL, (0, EDGE, EDGE, MUCH), plan(4)),
-    Design(SKEWED, (0, 0, EDGE, MUCH), plan(4, "pocock")),
-    Design(DIVERGING, (0, 0, edge(DIVERGING), MUCH), plan(4, "linear", ALL_PAIRS)),
-    Design(NORMAL, (0,) * 6, plan(3), tuned=True, margin=False),
-    Design(SKEWED, (0,) * 4, plan(2, "pocock"), tuned=True, margin=False),
-    Design(DIVERGING, (0,) * 6, plan(3, "linear", ALL_PAIRS), tuned=True, margin=False),
-    Design(NORMAL, (0, EDGE, EDGE, 0), plan(2, "pocock"), tuned=True),
-    Design(TWO_BASINS, (0, EDGE, EDGE, 0, EDGE, EDGE), plan(3, "linear", AGAINST), tuned=True),
-    Design(NORMAL, (0, 0), plan(2, "pocock"), margin=False, late=LATE),
-    Design(NORMAL, (0, EDGE), plan(2, "linear"), late=LATE),
-    Design(SKEWED, (0, EDGE, EDGE, MUCH), plan(4, "pocock"), late=LATE),
+DESIGNS: tuple[JoinedDesign, ...] = (
+    JoinedDesign(NORMAL, (0, EDGE), plan(2)),
+    JoinedDesign(SKEWED, (0, EDGE), plan(2, "pocock")),
+    JoinedDesign(TWO_BASINS, (0, EDGE), plan(2, "linear")),
+    JoinedDesign(DIVERGING, (0, edge(DIVERGING)), plan(2, "pocock")),
+    JoinedDesign(UNEVEN, (0, 0), plan(2)),
+    JoinedDesign(NORMAL, (0, EDGE, EDGE, EDGE), plan(4, question=ALL_PAIRS)),
+    JoinedDesign(TWO_BASINS, (0, EDGE, EDGE, 0), plan(4, "pocock", AGAINST)),
+    JoinedDesign(NORMAL, (0, EDGE, EDGE, MUCH), plan(4)),
+    JoinedDesign(SKEWED, (0, 0, EDGE, MUCH), plan(4, "pocock")),
+    JoinedDesign(DIVERGING, (0, 0, edge(DIVERGING), MUCH), plan(4, "linear", ALL_PAIRS)),
+    JoinedDesign(NORMAL, (0,) * 6, plan(3), tuned=True, margin=False),
+    JoinedDesign(SKEWED, (0,) * 4, plan(2, "pocock"), tuned=True, margin=False),
+    JoinedDesign(DIVERGING, (0,) * 6, plan(3, "linear", ALL_PAIRS), tuned=True, margin=False),
+    JoinedDesign(NORMAL, (0, EDGE, EDGE, 0), plan(2, "pocock"), tuned=True),
+    JoinedDesign(TWO_BASINS, (0, EDGE, EDGE, 0, EDGE, EDGE), plan(3, "linear", AGAINST), tuned=True),
+    JoinedDesign(NORMAL, (0, 0), plan(2, "pocock"), margin=False, late=LATE),
+    JoinedDesign(NORMAL, (0, EDGE), plan(2, "linear"), late=LATE),
+    JoinedDesign(SKEWED, (0, EDGE, EDGE, MUCH), plan(4, "pocock"), late=LATE),
 )
 """The studies that are simulated."""
 
@@ -120,7 +120,7 @@ class FalseClaims:
         left: share in which an arm left before the end.
     """
 
-    design: Design
+    design: JoinedDesign
     apart: Proportion
     equal: Proportion
     not_worse: Proportion
@@ -133,7 +133,7 @@ class FalseClaims:
         return max(self.apart.low, self.equal.low, self.not_worse.low) <= ALPHA
 
 
-def false_claims(design: Design, studies: int, rng: np.random.Generator) -> FalseClaims:
+def false_claims(design: JoinedDesign, studies: int, rng: np.random.Generator) -> FalseClaims:
     """Count the studies with a false claim of each kind."""
     wrong: Counter[tuple[str, str]] = Counter()
     taken, left = [], 0
@@ -163,7 +163,7 @@ def _wrong(row: Comparison, truth: Mapping[str, float]) -> Iterator[tuple[str, s
         yield "not worse", row.family
 
 
-def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Comparison], int, bool]]:
+def _verdicts(design: JoinedDesign, study: Drawn) -> Iterator[tuple[Sequence[Comparison], int, bool]]:
     """Yield every pair, the seeds and whether an arm left: after the planned looks, then with the seeds added."""
     scale, most = replace(design.world.scale, chance=GUESS), design.plan.most
     margin = Margin(MARGIN) if design.margin else None
@@ -180,7 +180,7 @@ def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Compariso
         yield later.compare(every, ()), most + design.late, bool(found.left)
 
 
-def _noted(design: Design, seen: Mapping[str, Scores], taken: Sequence[int]) -> Looked:
+def _noted(design: JoinedDesign, seen: Mapping[str, Scores], taken: Sequence[int]) -> Looked:
     """Return the looks that each trial was part of, as a store notes them."""
     together = design.plan.question.together(len(seen) - len(design.own), list(design.own.values()))
     looks = {seed: design.plan.of(seed, 1, noted=taken, together=together) for seed in range(taken[-1])}

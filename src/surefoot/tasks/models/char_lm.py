@@ -20,7 +20,7 @@ DEVIATION = 0.02
 BACK = DEVIATION / math.sqrt(2 * BLOCKS)  # for the layers that add to the residual stream: two in each block
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """A pre-norm block: causal attention, then a layer of four times the width, both residual."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Transformer(nn.Module):
         self.letters, self.places = (
             nn.Embedding(count, WIDTH, _weight=torch.empty(count, WIDTH)) for count in (VOCABULARY, CONTEXT)
         )
-        self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
+        self.blocks = nn.Sequential(*(TransformerBlock() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH)
         self.head = uninitialized(nn.Linear(WIDTH, VOCABULARY, device="meta"))
 
