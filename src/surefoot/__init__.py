@@ -24,7 +24,7 @@ Arrows point one way, down this list: a room imports from those above it.
 | `comparison/`, `progress/` | from a request to trained trials; what is shown meanwhile |
 | `study.py`, `compare_call.py`, `suite.py`, `scores/` | `compare`, `compare_suite` and `judge` in Python |
 | `explain/`, `range_test/`, `rate_free_price.py` | a rule explained; `lr_find`; the price of not tuning |
-| `selfcheck/`, `bench/`, `doctor.py` | what Surefoot checks of itself; times of a step; facts for a report of a problem |
+| `selfcheck/`, `bench/`, `doctor.py` | its checks of itself; times of a step; facts for a report of a problem |
 | `cli/` | the commands |
 """
 
