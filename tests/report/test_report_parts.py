@@ -13,7 +13,6 @@ import vl_convert
 from report_pages import said
 from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
-from surefoot.errors import UsageError
 from surefoot.report import write_latex, write_markdown
 from surefoot.report.axes import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.curve_rows import rows_of
@@ -329,8 +328,6 @@ def test_published_numbers_stand_beside_ours():
     assert rows[1][4].startswith(f"{100 * mean:.2f} %")
     drawn = figures(group(records), [one])[0].datasets["published"]
     assert [(row["epoch"], row["validation_metric"]) for row in drawn] == [(1, 0.9), (5, 0.95)]
-    with pytest.raises(UsageError, match="test_metric"):
-        PublishedCurve("x", {}, what="test_metrik")
 
 
 def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():

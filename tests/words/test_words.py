@@ -364,3 +364,8 @@ def test_json_has_the_unit_of_the_number_and_not_of_what_is_printed():
 if __name__ == "__main__":
     SENTENCES.parent.mkdir(exist_ok=True)
     sys.exit(None if SENTENCES.write_text(golden(), encoding="utf-8") else 1)
+
+
+def test_a_users_name_that_begins_with_a_word_of_ours_stays_as_it_is():
+    records = [r for label, score in (("tuned by hand", 0.9), ("b", 0.5)) for r in scored(label, [score] * 6)]
+    assert verdict_text(summarize(records)).startswith("tuned by hand has the highest")

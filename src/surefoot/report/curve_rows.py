@@ -147,5 +147,5 @@ def _published(one: PublishedCurve, arms: Sequence[Setting], curves: Kinds) -> I
         row: dict[str, Any] = {"label": one.label, "source": one.source, "epoch": epoch, "seconds": None}
         row["optimizer"] = one.optimizer if one.optimizer in known else ""
         row |= {"step": epoch * steps} if steps else {}
-        name = one.measure if one.measure in curves else one.measure.replace("metric", "loss")  # judged by the loss
+        name = "validation_metric" if "validation_metric" in curves else "validation_loss"
         yield row | _measured(name, [value], curves[name])

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Literal, get_args
 
 from surefoot.analysis import Setting
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
-from surefoot.errors import unknown
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import Metric
 from surefoot.words import Table, Written
 from surefoot.words.cells import AnyCell, of, plain_table
-from surefoot.words.numbers import LOSS, MISSING
-
-What = Literal["train_loss", "validation_loss", "test_loss", "train_metric", "validation_metric", "test_metric"]
+from surefoot.words.numbers import MISSING
 
 HEADER = ("Published", "Figure", "Epoch", "Published value", "Ours", "Source")
 
@@ -32,12 +28,11 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class PublishedCurve:
-    """Published values of one optimizer.
+    """Published test metrics of one optimizer; drawn beside our validation, because we test only once.
 
     Args:
         label: words for the reader, such as "SGD, DeepOBS".
         values: figures by epoch, in the unit of the records (an accuracy is a fraction).
-        what: which figure; a test figure is drawn beside our validation, because we test only once.
         spread: published standard deviation over seeds, by epoch, where there is one.
         optimizer: label of the arm beside it, whose colour it takes; None for grey.
         source: where it was published.
@@ -45,19 +40,9 @@ class PublishedCurve:
 
     label: str
     values: Mapping[int, float]
-    what: What = "test_metric"
     spread: Mapping[int, float] = field(default_factory=dict)
     optimizer: str | None = None
     source: str = ""
-
-    def __post_init__(self) -> None:
-        if self.what not in get_args(What):
-            raise unknown("figure", self.what, get_args(What))
-
-    @property
-    def measure(self) -> str:
-        """The figure of our epochs that it is drawn beside."""
-        return self.what.replace("test", "validation")
 
 
 def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
@@ -91,25 +76,21 @@ def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Setting
 
 
 def _rows(one: PublishedCurve, arm: Setting | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
-    write = Written(metric).value if one.what.endswith("metric") else LOSS
-    part, kind = one.what.split("_")
-    figure = f"{part} {metric.title if kind == 'metric' else kind}"
+    write = Written(metric).value
     for epoch, value in sorted(one.values.items()):
         spread = one.spread.get(epoch)
         published = write(value) if spread is None else f"{write(value)} ± {write(spread)}"
-        name, values = _ours(one, arm, epoch)
-        ours = of(t_interval(values), write, name if name != part and values else "")
-        yield one.label, figure, str(epoch), published, ours, one.source or MISSING
+        name, values = _ours(arm, epoch)
+        ours = of(t_interval(values), write, name if values else "")
+        yield one.label, f"test {metric.title}", str(epoch), published, ours, one.source or MISSING
 
 
-def _ours(one: PublishedCurve, arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
-    """Return our figures at that epoch, after the name of their data. A test is only at the end."""
+def _ours(arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
+    """Return our figures at that epoch, after the name of their data if it is no test. A test is only at the end."""
     if arm is None:
         return "", []
-    if one.what.startswith("test"):
-        last = [trial.outcome for trial in arm.finished if trial.outcome and trial.epochs[-1:]]
-        if last and all(trial.epochs[-1].epoch == epoch for trial in arm.finished if trial.epochs):
-            return "test", [getattr(outcome, one.what) for outcome in last]
-    at = [entry for trial in arm.finished for entry in trial.epochs if entry.epoch == epoch]
-    values = [getattr(entry, one.measure) for entry in at]
-    return one.measure.split("_")[0], [value for value in values if isfinite(value)]
+    last = [trial.outcome for trial in arm.finished if trial.outcome and trial.epochs[-1:]]
+    if last and all(trial.epochs[-1].epoch == epoch for trial in arm.finished if trial.epochs):
+        return "", [outcome.test_metric for outcome in last]
+    at = [entry.validation_metric for trial in arm.finished for entry in trial.epochs if entry.epoch == epoch]
+    return "validation", [value for value in at if isfinite(value)]

@@ -31,7 +31,8 @@ def verdict_sentences(summary: Summary) -> tuple[str, ...]:
     ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds, "against": said.against}
     sentences = (*ways[summary.verdict.basis](), *said.casualties())
     # A sentence that begins with a word of ours gets a capital. A user's name stays as it is.
-    return tuple(one[0].upper() + one[1:] if one.startswith(("tuned ", "untuned ")) else one for one in sentences)
+    ours = tuple(f"{name} " for label, name in said.names.items() if name != label)
+    return tuple(one[0].upper() + one[1:] if one.startswith(ours) else one for one in sentences)
 
 
 def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, str]:
