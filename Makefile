@@ -5,23 +5,25 @@ BIN := .venv/bin
 COMPARE_READY := .venv/.ready-to-compare
 READY := .venv/.ready
 
-# `make test` runs in four parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
+# `make test` runs in five parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
 RULES := $(addprefix tests/,rules selfcheck)
 TORCH := $(addprefix tests/,compiler engines torch)
-FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends)
-REST := $(addprefix --ignore=,$(RULES) $(TORCH) $(FRONT_ENDS))
+FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends bench)
+DOCS := $(addprefix tests/,docs packaging)
+REST := $(addprefix --ignore=,$(RULES) $(TORCH) $(FRONT_ENDS) $(DOCS))
 PYTEST = $(BIN)/python -m pytest -n auto
+CHROMIUM = $(BIN)/python tests/support/chromium.py  # installs it if there is none
 
 FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
 .NOTPARALLEL:
-.PHONY: compare test test-rules test-torch test-front-ends test-studies test-frameworks lint docs pictures packages bench clean
+.PHONY: compare test test-rules test-torch test-front-ends test-docs test-studies test-frameworks lint docs pictures packages bench clean
 
 compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
-test: test-rules test-torch test-front-ends test-studies  ## every test but those that need TensorFlow
+test: test-rules test-torch test-front-ends test-docs test-studies  ## every test but those that need TensorFlow
 
 test-rules: $(READY)  ## the rules, beside independent ones, and what Surefoot checks of itself
 	$(PYTEST) $(RULES) $(ARGS)
@@ -29,11 +31,15 @@ test-rules: $(READY)  ## the rules, beside independent ones, and what Surefoot c
 test-torch: $(READY)  ## the compiler, its kernels, and torch
 	$(PYTEST) $(TORCH) $(ARGS)
 
-test-front-ends: $(READY)  ## JAX, Keras, and what all front-ends share
+test-front-ends: $(READY)  ## JAX, Keras, what all front-ends share, and their peers
 	$(PYTEST) $(FRONT_ENDS) $(ARGS)
 
-test-studies: $(READY)  ## all the rest; installs Chromium for some of them if there is none
-	$(BIN)/python tests/support/chromium.py
+test-docs: $(READY)  ## what the docs say and show, each benchmark in its smallest form, and the packages
+	$(CHROMIUM)
+	$(PYTEST) $(DOCS) $(ARGS)
+
+test-studies: $(READY)  ## all the rest: comparisons, from the store to the report
+	$(CHROMIUM)
 	$(PYTEST) $(REST) $(ARGS)
 
 test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own
@@ -48,7 +54,7 @@ docs: $(READY)  ## the site, in docs/_site; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_site
 
 pictures: $(READY)  ## the pictures of README and site, from stored runs; that of step times is drawn by `make bench`
-	$(BIN)/python tests/support/chromium.py
+	$(CHROMIUM)
 	$(BIN)/python benchmarks/pictures.py
 
 packages: $(READY)  ## sdist and wheel, in dist; each extra is then tried in an environment of its own, which takes minutes
