@@ -7,7 +7,7 @@ from surefoot.selfcheck.seed_models import NORMAL
 def few_looks(patch):
     """Leave one of each kind of look, of margin and of race; which rows there are in all is asked of the tables."""
     patch.setattr(margins, "MARGINS", ((NORMAL, 2, (5,)),))
-    both = joined.Design(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4)
+    both = joined.JoinedDesign(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4)
     patch.setattr(joined, "DESIGNS", (both,))
     patch.setattr(margins, "RACES", ((6, (1.0, 2.0)),))
     patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
