@@ -5,12 +5,13 @@ BIN := .venv/bin
 COMPARE_READY := .venv/.ready-to-compare
 READY := .venv/.ready
 
-# `make test` runs in five parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
+# `make test` runs in six parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
 RULES := $(addprefix tests/,rules selfcheck)
 TORCH := $(addprefix tests/,compiler engines torch)
 FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends bench)
 DOCS := $(addprefix tests/,docs packaging)
-REST := $(addprefix --ignore=,$(RULES) $(TORCH) $(FRONT_ENDS) $(DOCS))
+TRAINING := $(addprefix tests/,tasks training workers range_test)
+REST := $(addprefix --ignore=,$(RULES) $(TORCH) $(FRONT_ENDS) $(DOCS) $(TRAINING))
 PYTEST = $(BIN)/python -m pytest -n auto
 CHROMIUM = $(BIN)/python tests/support/chromium.py  # installs it if there is none
 
@@ -18,12 +19,12 @@ FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
 .NOTPARALLEL:
-.PHONY: compare test test-rules test-torch test-front-ends test-docs test-studies test-frameworks lint docs pictures packages bench clean
+.PHONY: compare test test-rules test-torch test-front-ends test-docs test-training test-studies test-frameworks lint docs pictures packages bench clean
 
 compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
-test: test-rules test-torch test-front-ends test-docs test-studies  ## every test but those that need TensorFlow
+test: test-rules test-torch test-front-ends test-docs test-training test-studies  ## every test but those that need TensorFlow
 
 test-rules: $(READY)  ## the rules, beside independent ones, and what Surefoot checks of itself
 	$(PYTEST) $(RULES) $(ARGS)
@@ -37,6 +38,9 @@ test-front-ends: $(READY)  ## JAX, Keras, what all front-ends share, and their p
 test-docs: $(READY)  ## what the docs say and show, each benchmark in its smallest form, and the packages
 	$(CHROMIUM)
 	$(PYTEST) $(DOCS) $(ARGS)
+
+test-training: $(READY)  ## what is trained, the loops, and the processes that run them
+	$(PYTEST) $(TRAINING) $(ARGS)
 
 test-studies: $(READY)  ## all the rest: comparisons, from the store to the report
 	$(CHROMIUM)
