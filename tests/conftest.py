@@ -103,8 +103,22 @@ def browser():
     found = browser_path()
     with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=found, args=FLAGS)
-        yield running
+        with pytest.MonkeyPatch.context() as patch:
+            for way in ("new_context", "new_page"):
+                patch.setattr(running, way, patient(getattr(running, way)))
+            yield running
         running.close()
+
+
+def patient(make):
+    """What opens a page whose clicks and questions wait as long as a busy machine takes: 30 s are not enough."""
+
+    def made(**options):
+        opened = make(**options)
+        opened.set_default_timeout(600_000)
+        return opened
+
+    return made
 
 
 @pytest.fixture(scope="module")

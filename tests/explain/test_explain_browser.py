@@ -66,7 +66,6 @@ def opened(browser, file):
 
     def open_page(fragment="", **options):
         context = browser.new_context(**options)
-        context.set_default_timeout(600_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
