@@ -7,6 +7,7 @@ can be compared can be forecast and tried out by the same words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from inspect import signature
 from os import PathLike
@@ -186,28 +187,19 @@ def try_out(task: str | Trainable | None = None, **options: Any) -> dict[str, st
     return try_arms(request.task, request.arms, request.protocol, request.workers, request.runner)
 
 
-def asked(
-    task: str | Trainable | None = None,
-    *,
-    train: Any = None,
-    model: Any = None,
-    data: Any = None,
-    loss: Any = None,
-    metric: Any = None,
-    better: Better | None = None,
-    name: str = "",
-    transform: Callable[[Any], Any] | None = None,
-    clip: float | None = None,
-    accumulate: int = 1,
-    precision: Precision = "fp32",
-    ema: float | None = None,
-    **given: Any,
-) -> tuple[Request, Options]:
+PARTS = ("train", "model", "data", "loss", "metric", "name", "better", "transform")
+"""The arguments that make a task, besides the parts of its training step."""
+
+
+def asked(task: str | Trainable | None = None, **given: Any) -> tuple[Request, Options]:
     """Read the arguments of `compare`."""
-    options = Options(better=better, **given)
-    parts = {"train": train, "model": model, "data": data, "loss": loss, "metric": metric, "name": name or None}
-    parts["better"] = None if is_training_function(task) or ".py:" in str(task) else better
-    parts |= {"transform": transform, **Recipe(clip, accumulate, precision, ema).changes}
+    step = {one.name: given.pop(one.name) for one in fields(Recipe) if one.name in given}
+    parts = {name: given.pop(name, None) for name in PARTS}
+    options = Options(better=parts["better"], **given)
+    parts["name"] = parts["name"] or None
+    if is_training_function(task) or ".py:" in str(task):
+        parts["better"] = None
+    parts |= Recipe(**step).changes
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 

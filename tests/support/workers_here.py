@@ -12,7 +12,7 @@ from unittest import mock
 
 import torch
 
-from surefoot.training import process
+from give_back import stay_small
 from surefoot.workers import executors
 from surefoot.workers.shared_data import Shared, attached
 from surefoot.workers.worker import Job, Message, TrialOrder, work
@@ -69,9 +69,7 @@ class Here:
 def here() -> Iterator[None]:
     """Have comparisons train in this process."""
     threads = torch.get_num_threads()
-    with (
-        mock.patch.object(executors, "LocalHost", Here),
-        mock.patch.object(process, "keep_freed_memory", return_value=False),
-    ):
+    stay_small()
+    with mock.patch.object(executors, "LocalHost", Here):
         yield
     torch.set_num_threads(threads)

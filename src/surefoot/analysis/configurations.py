@@ -1,7 +1,7 @@
 """The configurations of a search: what was tried in which ranges, how it ended, and what it shows about the rate.
 
-A good configuration is near the best one: within a percentage point of a share. The unit of any other metric says
-nothing, so good is there a part of the way from the median after the first epoch to the best.
+A good configuration is near the best one. For a share that is within a percentage point. The unit of any other metric
+says nothing: there it is within a part of the way from the median after the first epoch to the best.
 """
 
 from __future__ import annotations

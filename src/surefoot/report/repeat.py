@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from surefoot.datasets import NAMES
@@ -37,18 +37,21 @@ class Repeat:
 
 def repeat(design: Design) -> Repeat:
     """Return the command or the call that asks for the same study again."""
+    design = _as_asked(design)
     task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in _given(design) if one.is_local or one.functions)]
-    if not own and all(_is_text(one, design) for one in _given(design)):
+    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.functions)]
+    if not own and all(_is_text(one, design) for one in design.optimizers):
         return Repeat(shlex.join(_command(design)))
     words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
     return Repeat("\n".join(_call(design)), is_command=False, words=words)
 
 
-def _given(design: Design) -> tuple[Optimizer, ...]:
-    """Return the optimizers of the request, without those that a rate-free study adds."""
-    added = design.searches if design.over else ()
-    return tuple(one for one in design.optimizers if not one.range_test and one.label not in added)
+def _as_asked(design: Design) -> Design:
+    """Return the design without what the price of not tuning adds: a prefix of the name, and the last optimizers."""
+    if not design.over:
+        return design
+    own = (one for one in design.optimizers if not one.range_test and one.label not in design.searches)
+    return replace(design, study=design.over, optimizers=tuple(own))
 
 
 def _is_text(one: Optimizer, design: Design) -> bool:
@@ -84,8 +87,8 @@ def _looks(plan: LookPlan) -> dict[str, str]:
 
 
 def _command(design: Design) -> Iterator[str]:
-    yield from ("surefoot", "compare", *((RATE_FREE.name, design.over) if design.over else (design.study,)), "--only")
-    for one in _given(design):
+    yield from ("surefoot", "compare", *([RATE_FREE.name] if design.over else []), design.study, "--only")
+    for one in design.optimizers:
         call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
         yield from ("-o", f"{one.label}={call}" if one.is_named else call)
     for name, value in _options(design).items():
@@ -94,12 +97,12 @@ def _command(design: Design) -> Iterator[str]:
 
 def _call(design: Design) -> Iterator[str]:
     """Yield the lines of the call in Python, after the imports that it needs."""
-    classes = [one for one in _given(design) if one.is_imported and not (one.is_local or one.reference)]
+    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield f"surefoot.{'rate_free' if design.over else 'compare'}("
     yield from (f"    {line}" for line in _what(design))
     yield "    optimizers=["
-    yield from (f"        {_optimizer(one)}," for one in _given(design))
+    yield from (f"        {_optimizer(one)}," for one in design.optimizers)
     yield "    ],"
     yield from ("    only=True,",) if design.over else ()
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
@@ -110,9 +113,8 @@ def _what(design: Design) -> Iterator[str]:
     """Yield the arguments that say what is trained."""
     protocol = design.protocol
     if protocol.own_loop:
-        name, metric = design.over or design.study, protocol.metric
-        yield OWN_LOOP.format(name=name)
-        yield f"name={name!r}, metric={metric.name!r}, better={metric.better!r},"
+        yield OWN_LOOP.format(name=design.study)
+        yield f"name={design.study!r}, metric={protocol.metric.name!r}, better={protocol.metric.better!r},"
     else:
         yield _task(design)
 
@@ -120,9 +122,9 @@ def _what(design: Design) -> Iterator[str]:
 def _task(design: Design) -> str:
     """Return the first argument of the call. A task of the user's gets a placeholder, with how it takes its steps."""
     if not design.protocol.fingerprint:
-        return f"{design.over or design.study!r},"
+        return f"{design.study!r},"
     recipe = design.protocol.recipe.text
-    return OWN_TASK.format(name=design.over or design.study, recipe=f", with {recipe}" if recipe else "")
+    return OWN_TASK.format(name=design.study, recipe=f", with {recipe}" if recipe else "")
 
 
 def _name(one: Optimizer) -> str:

@@ -83,7 +83,7 @@ def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
         names: each label as a sentence says it.
     """
     written, best = Written(summary.metric), summary.verdict.best
-    rows = [row for row in summary.comparisons if row.family in ("all", "tuned") and best not in (row.a, row.b)]
+    rows = [row for row in summary.comparisons if row.is_main and best not in (row.a, row.b)]
     apart = [row if row.better == row.a else row.turned for row in rows if row.distinguishable]
     ahead: dict[str, list[str]] = {}
     for row in apart:
