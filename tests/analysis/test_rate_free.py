@@ -72,6 +72,7 @@ def test_costs_are_all_trainings_and_the_steps_before_them():
     found = priced(records, found=steps // 2)
     assert found.trainings == 4 + 1
     assert {row.label: (row.trainings, row.saved) for row in found.rows} == {"plain": (1, 4), "found": (1.5, 3.5)}
+    assert "−1.0" in str(price_table(priced(records, found=5 * steps))), "a true minus, as everywhere"
 
 
 def test_one_that_diverged_is_not_called_as_good_by_its_other_seeds():

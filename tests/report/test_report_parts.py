@@ -20,12 +20,14 @@ from surefoot.report.export import latex, markdown, packed
 from surefoot.report.figure import left_out, thinned
 from surefoot.report.figures import claim_figures, figures, tuning_figures
 from surefoot.report.page import content, drawn
+from surefoot.report.provenance import design_facts
 from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.reference import PublishedCurve, reference_table
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles
 from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.suites import performance_profiles
+from surefoot.store.design import Optimizer, Search
 from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.words import table
 from surefoot.words.answers import answers
@@ -346,6 +348,12 @@ def test_the_design_and_its_hash_are_told():
     assert (facts["hash"], facts["frozen"]) == ("0123abcd4567ef89", "2026-01-01 12:00:00 UTC")
     assert facts["planned"] == "5 epochs, 8 tuning trials of each, 6 seeds at most"
     assert "--trials 8" in page["repeat"].text
+
+
+def test_where_some_are_tuned_they_are_named():
+    optimizers = tuple(Optimizer(label, "adam", "torch", {}) for label in ("Adam", "mine"))
+    design = replace(DESIGN, optimizers=optimizers, searches={"Adam": Search({}, {})})
+    assert "8 tuning trials of Adam, 6 seeds" in dict(design_facts(design))["planned"]
 
 
 # Documents

@@ -11,7 +11,7 @@ from surefoot.store.protocol import Protocol
 from surefoot.store.records import Record
 from surefoot.words import Written
 from surefoot.words.looks import SPENDING, plan_text
-from surefoot.words.numbers import duration
+from surefoot.words.numbers import duration, join
 
 TOLD = {
     "task",
@@ -66,7 +66,9 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 def design_facts(design: Design) -> list[tuple[str, str]]:
     """Return what was decided before the first trial, as name and text."""
     seconds, sizing = design.budget.seconds, design.sizing
-    each = f"{_number(sizing.trials)} tuning trials of each, {_number(sizing.seeds)} seeds"
+    some = 0 < len(design.searches) < len(design.optimizers)
+    tuned = join(list(design.searches)) if some else "each"
+    each = f"{_number(sizing.trials)} tuning trials of {tuned}, {_number(sizing.seeds)} seeds"
     facts = {
         "hash": design.hash,
         "frozen": _utc(design.frozen),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from surefoot.analysis.rate_free import Price, Prices
 from surefoot.words.cells import Cell, Table, of, plain_table, text
-from surefoot.words.numbers import PLAIN, Unit, Written, join, seeds
+from surefoot.words.numbers import PLAIN, Unit, Written, join, minus, seeds
 
-TRAININGS = Unit("{:.1f}".format)
+TRAININGS = Unit(lambda trainings: minus(f"{trainings:.1f}"))
 
 HEADER = ("Optimizer", "Test {}", "Trainings", "Saved", "Lost", "Verdict")
 
