@@ -2,8 +2,8 @@
 
 import io
 import math
-import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -16,6 +16,7 @@ from surefoot.progress.words import Lines, name_of
 from surefoot.store import Epoch, Outcome
 from surefoot.store.design import TrialPart
 from surefoot.training import events
+from surefoot.words.numbers import time_left
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,12 @@ class clock:
     """The test's own."""
 
     now = 0.0
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """The board reads the test's clock."""
+    monkeypatch.setattr("surefoot.progress.board.time", SimpleNamespace(monotonic=lambda: clock.now))
 
 
 def bars(width=80):
@@ -94,6 +101,7 @@ def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):
     assert name_of(again, many=False) == f"{name_of(first, many=False)} #1001"
 
 
+@pytest.mark.usefixtures("timed")
 def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):
     tuned = replace(trial, arm=replace(trial.arm, label="y"), purpose="tune", part=TrialPart("tuning", "x"))
     other = replace(trial, arm=replace(trial.arm, label="x"), seed=1)
@@ -103,9 +111,9 @@ def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(tri
         board.observe(one, events.Started(one.key, 0))
         board.observe(one, events.EpochDone(one.key, Epoch(1, 1.0, 0.1, 0.5, 0.1, accuracy), (), b""))
     board.observe(trial, events.Finished(trial.key, Outcome(0.1, 0.5, 0.1, 0.5, 0.01, 0, 0)))
+    clock.now += 70
     counts, best = board.__rich__().plain.splitlines()
-    assert counts.startswith("1 of 3 trials done, 2 running, about ")
-    assert counts.endswith(" left, then what tuning chooses")
+    assert counts == "1 of 3 trials done, 2 running, about 80 s left, then what tuning chooses"
     chosen = replace(other, part=TrialPart("measured", "x"))
     board.observe(chosen, events.Started(chosen.key, 0))
     assert board.__rich__().plain.splitlines()[0].endswith(" left")
@@ -118,13 +126,29 @@ def test_epochs_done_before_are_no_part_of_the_boards_speed(trial):
     assert "left" not in board.__rich__().plain
 
 
+@pytest.mark.usefixtures("timed")
 def test_a_log_says_what_is_left_after_the_first_epoch_and_at_each_quarter(trial, capsys):
     every = [replace(trial, seed=seed) for seed in range(8)]
     lines = Lines(Board(every), many=True)
     for one in every:
         lines.observe(one, events.Started(one.key, 0))
+        clock.now += 20
         lines.observe(one, events.EpochDone(one.key, Epoch(1, 1.0, 0.1, 0.5, 0.1, 0.5), (), b""))
         lines.observe(one, events.Finished(one.key, Outcome(0.1, 0.5, 0.1, 0.5, 0.01, 0, 0)))
     said = [line for line in capsys.readouterr().err.splitlines() if "trials done" in line]
     assert [line.split("] ")[1].split(" of ")[0] for line in said] == ["0", "2", "4", "6"]
-    assert re.search(r"0 of 8 trials done, 1 running, about [\d.]+ m?s left\.$", said[0])
+    assert said[0].endswith("0 of 8 trials done, 1 running, about 13 min left.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "under a second"),
+        (79.9, "about 80 s"),
+        (160, "about 2.7 min"),
+        (5_999, "about 100 min"),
+        (7e5, "about 194 h"),
+    ],
+)
+def test_the_time_left_has_no_more_digits_than_a_guess_has(seconds, text):
+    assert time_left(seconds) == text

@@ -26,7 +26,7 @@ from surefoot.progress.words import name_of, place, result
 from surefoot.store.protocol import Protocol
 from surefoot.training import events
 from surefoot.words import Written
-from surefoot.words.numbers import LOSS, duration
+from surefoot.words.numbers import LOSS, time_left
 
 SECONDS = 0.5
 """The least time between two changes of the picture."""
@@ -90,8 +90,8 @@ class Board:
         running = len(self._taken) - len(self._ended)
         left = self._left() if running else None
         then = ", then what tuning chooses" if self._tunes else ""
-        time_left = f", about {duration(left)} left{then}" if left is not None else ""
-        return f"{len(self._ended)} of {len(self._steps)} trials done, {running} running{time_left}"
+        rest = f", {time_left(left)} left{then}" if left is not None else ""
+        return f"{len(self._ended)} of {len(self._steps)} trials done, {running} running{rest}"
 
     def _bests(self) -> str:
         if not self._best:

@@ -85,6 +85,16 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 36_000 else f"{seconds / 3600:.1f} h"
 
 
+def time_left(seconds: float) -> str:
+    """Return a guess of the time that is left: "under a second", "about 80 s", "about 2.7 min", "about 12 h"."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 100:
+        return f"about {seconds:.0f} s"
+    number, unit = (seconds / 60, "min") if seconds < 6000 else (seconds / 3600, "h")
+    return f"about {number:.1f} {unit}" if number < 10 else f"about {number:.0f} {unit}"
+
+
 def memory(size: float) -> str:
     """Return a size in bytes: "3.47 MB" (decimal, as disks and papers count)."""
     for unit in ("B", "kB", "MB"):
