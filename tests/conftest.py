@@ -6,6 +6,7 @@ runs on jax. What a run has started ends with it: `left_running` names what does
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +31,19 @@ settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hear_ctrl_c()
     keep_what_jax_compiles(config)
     config.pluginmanager.register(left_running.LeftRunning(), "left running")
     if config.pluginmanager.has_plugin("xdist") and not hasattr(config, "workerinput"):
         import by_file
 
         config.pluginmanager.register(by_file.OneProcess(), "one process")
+
+
+def hear_ctrl_c() -> None:
+    """A suite that a shell runs in the background is started deaf to it, and so would be all that its tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def keep_what_jax_compiles(config: pytest.Config) -> None:
