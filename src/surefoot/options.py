@@ -71,7 +71,9 @@ class Options:
     dataset: str | None = option(
         None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True
     )
-    train_size: int | None = option(None, "training images of a built-in study, validation included.", decides=True)
+    train_size: int | None = option(
+        None, "training images of a built-in study, validation included.", least=2, decides=True
+    )
     data_dir: str | PathLike[str] | None = option(None, "folder to search first for data files.")
     workers: int | None = option(None, "trials to run at a time; default: one per core.", least=1)
     device: str = option("auto", "device to train on: auto, cpu, cuda or mps.", decides=True)

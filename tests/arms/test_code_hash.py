@@ -7,6 +7,7 @@ import types
 from dataclasses import replace
 from importlib.metadata import version
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -122,6 +123,18 @@ def test_what_a_function_closes_over_counts():
         return lambda params, lr=0.1: torch.optim.SGD(params, lr * by)
 
     assert code_of(scaled(1)) == code_of(scaled(1)) != code_of(scaled(2))
+
+
+def test_arrays_of_objects_count_one_by_one():
+    """Each is read as a list that lives only while it is read; the next one was taken for it, and left out."""
+
+    def holds(*values):
+        each = [np.array([{"value": value}, 0], dtype=object) for value in values]
+        return lambda params: (params, each)
+
+    assert code_of(holds(*range(9))) == code_of(holds(*range(9)))
+    assert len({code_of(holds(*range(last), 77)) for last in range(9)}) == 9
+    assert len({code_of(holds(*range(8), last)) for last in range(9)}) == 9
 
 
 def test_an_installed_library_has_its_version():

@@ -27,6 +27,7 @@ from surefoot.workers.runner import Runner
 
 SOURCE = ROOT / "src" / "surefoot"
 GROUP = typer.main.get_command(app)
+OPTIONS = {one.name for one in fields(Options)}
 NO_FLAG = {"runner"}
 """The option that is several flags: those of `Runner`."""
 
@@ -124,6 +125,17 @@ def test_no_message_outside_the_command_line_names_a_flag(path):
         pytest.skip("it writes whole commands, part by part")
     named = [text for text in texts(path) if re.search(r"--[a-z{]", text) and not WHOLE_COMMAND.search(text)]
     assert named == []
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCE.rglob("*.py") if "cli" not in path.parts], ids=str)
+def test_a_message_that_begins_with_an_option_gives_it_as_an_argument(path):
+    """Else the command line cannot write its flag. What only Python can give wrong has no flag: `budget=20`."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args]
+    heads = [node.args[0] for node in calls if ast.unparse(node.func) == "UsageError"]
+    heads = [head.values[0] if isinstance(head, ast.JoinedStr) else head for head in heads]
+    first = [str(head.value).split() for head in heads if isinstance(head, ast.Constant)]
+    bare = [words for words in first if words[0] in OPTIONS and words[1:2] in ([], ["is"], ["and"])]
+    assert [words for words in bare if words[:3] != ["budget", "is"]] == []
 
 
 def test_an_error_names_arguments_in_python_and_flags_on_the_command_line():

@@ -1,6 +1,7 @@
 """Budgets: what their text means, and what so many seconds buy."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from surefoot.design.budget import (
     Sizing,
     Timing,
     once,
-    parse_budget,
+    read_budget,
     size,
 )
 from surefoot.errors import UsageError
@@ -46,16 +47,27 @@ def cost(sizing, extended):
         ("5 epochs", Budget(epochs=5)),
         ("1 epoch", Budget(epochs=1)),
         ("10 seeds", Budget(seeds=10)),
+        ("3 mins", Budget(seconds=180)),
+        (timedelta(minutes=2), Budget(seconds=120)),
+        (timedelta(microseconds=50), Budget(seconds=5e-5)),
     ],
 )
 def test_budgets_are_read(text, budget):
-    assert parse_budget(text) == budget
+    assert read_budget(text) == budget
 
 
-@pytest.mark.parametrize("text", ["", "20", "min", "-5min", "0min", "2.5 trials", "20 parsecs", "twenty minutes"])
+@pytest.mark.parametrize(
+    "text", ["", "20", "90 ss", "2 hs", "min", "-5min", "0min", "2.5 trials", "20 parsecs", "twenty minutes"]
+)
 def test_what_is_no_budget_is_refused_with_examples(text):
     with pytest.raises(UsageError, match="write it as '20min'"):
-        parse_budget(text)
+        read_budget(text)
+
+
+@pytest.mark.parametrize("given", [timedelta(), timedelta(seconds=-5)])
+def test_a_time_that_is_none_is_no_budget(given):
+    with pytest.raises(UsageError, match=f"budget is {given}; give a time above 0"):
+        read_budget(given)
 
 
 def test_a_trial_costs_its_beginning_its_steps_and_its_evaluations():

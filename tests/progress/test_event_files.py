@@ -49,6 +49,25 @@ def test_epochs_and_the_test_are_written_at_their_steps(tmp_path, trial):
     assert ("test/distance_to_minimum", 2 * steps, 16.0) in found
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda key: events.Finished(key, Outcome(8.0, 16.0, 1.0, 1.0, 0.01, 0, 2)),
+        lambda key: events.Diverged(key, "no"),
+        lambda key: events.Failed(key, "no"),
+    ],
+)
+def test_a_trials_file_is_closed_when_it_ends_and_no_later(tmp_path, trial, monkeypatch, last):
+    closed = []
+    monkeypatch.setattr("tensorboardX.SummaryWriter.close", lambda self: closed.append(self))
+    with event_files(tmp_path) as observe:
+        observe(trial, events.EpochDone(trial.key, Epoch(1, 0.1, 0.5, 0.25, 4.0, 2.0), (), b""))
+        assert closed == []
+        observe(trial, last(trial.key))
+        assert len(closed) == 1
+    assert len(closed) == 1
+
+
 def test_without_the_library_the_install_line_is_the_error(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(UsageError, match=r"pip install 'surefoot\[tensorboard\]'"), event_files(tmp_path):

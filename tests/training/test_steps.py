@@ -156,7 +156,7 @@ def test_steps_stand_in_the_place_of_epochs():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"steps": 1000, "evaluate_every": 300}, "a trial has to end with an evaluation; give steps=900"),
+        ({"steps": 1000, "evaluate_every": 300}, "a trial has to end with an evaluation; give 900 steps"),
         ({"steps": 100, "epochs": 3}, "steps and epochs are given"),
         ({"steps": 100, "budget": "3 epochs"}, "steps and epochs are given"),
         ({"evaluate_every": 3}, "goes with"),

@@ -1,6 +1,7 @@
 """A training function of the user's: what it is given, what is stored of it, and what is said where it errs."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -346,6 +347,30 @@ def test_the_clock_stands_where_it_should():
 
     events_of(train, epochs=1)
     assert now[0] < now[1]
+
+
+def test_an_error_that_the_training_catches_leaves_clock_and_weights_as_they_were():
+    found = []
+
+    def train(run):
+        w = torch.nn.Parameter(torch.ones(1))
+        run.optimizer([w])
+        for _ in run.epochs():
+            w.grad = 2 * w.detach()
+            run.step(1.0)
+            before = w.item()
+            with suppress(ZeroDivisionError), run.untimed():
+                run.report(lambda: 1 / 0)
+            found.append(w.item() == before)
+            stood = run._epoch.clock._apart
+            with run.untimed():
+                sum(range(1000))
+            found.append(run._epoch.clock._apart > stood)
+            run.report(lambda: 1.0)
+        run.test(lambda: 1.0)
+
+    events_of(train, optimizer="schedule_free_sgd(lr=0.1)", epochs=2)
+    assert found == [True] * 4
 
 
 def test_several_optimizers_have_names_and_options_of_their_own():

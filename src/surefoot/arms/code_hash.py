@@ -29,8 +29,8 @@ METHODS = (FunctionType, staticmethod, classmethod, property)
 PLACE = re.compile(r" at 0x[0-9a-fA-F]+")
 """The address in an object's default text, which differs from process to process."""
 
-Seen = set[Any]
-"""The objects read so far. References may form circles."""
+Seen = dict[Any, Any]
+"""The objects read so far, for references may form circles. Kept alive, so that no other gets an `id` of theirs."""
 
 
 def code_of(make: Any) -> str:
@@ -41,7 +41,7 @@ def code_of(make: Any) -> str:
 
 def digest(thing: Any) -> str:
     """Return eight digits of what a thing consists of, the same in every process."""
-    return hashlib.sha256("\n".join(_parts(thing, set())).encode()).hexdigest()[:8]
+    return hashlib.sha256("\n".join(_parts(thing, {})).encode()).hexdigest()[:8]
 
 
 def written(thing: Any, write: Callable[[Any], str] = str) -> str:
@@ -91,7 +91,7 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
     yield f"{type(thing).__name__} {getattr(thing, '__qualname__', '')}"
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing
     if isinstance(thing, type):
         yield from _class(thing, seen)
     elif isinstance(thing, FunctionType):
@@ -101,7 +101,7 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
     elif hasattr(type(thing), "__array__"):
         yield from _array(thing, seen)
     elif isinstance(thing, set | frozenset):
-        yield from sorted("".join(_parts(part, {*seen})) for part in thing)
+        yield from sorted("".join(_parts(part, {**seen})) for part in thing)
     else:
         for part in _contained(thing):
             yield from _parts(part, seen)
@@ -224,5 +224,5 @@ def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Itera
         if not isinstance(thing, ModuleType):
             yield from () if library else _parts(thing, seen)
         elif not library and (id(thing), names) not in seen:
-            seen.add((id(thing), names))
+            seen[id(thing), names] = thing
             yield from _named(vars(thing), names, seen)

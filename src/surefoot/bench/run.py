@@ -207,8 +207,10 @@ def _busy() -> list[str]:
 @contextmanager
 def _loops(count: int) -> Iterator[None]:
     """Keep so many processes busy, which compete for the processors."""
-    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    running: list[subprocess.Popen[bytes]] = []
     try:
+        for _ in range(count):
+            running.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
         yield
     finally:
         for process in running:

@@ -12,7 +12,7 @@ import typer
 
 from surefoot.cli.printing import grid as draw
 from surefoot.cli.printing import print_json, with_clock
-from surefoot.files import check_writable
+from surefoot.files import check_writable, write_whole
 from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
 from surefoot.selfcheck.parity.grid import NOT_ON_GRID
@@ -44,7 +44,7 @@ def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bo
         check_writable(markdown)
     result = run(observe=with_clock())
     if markdown:
-        markdown.write_text(to_markdown(result, f"surefoot check --parity --markdown {markdown}"), encoding="utf-8")
+        write_whole(markdown, to_markdown(result, f"surefoot check --parity --markdown {markdown}"))
     if as_json:
         print_json(result_json(result))
     else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from surefoot.arms.arm import Arm
 from surefoot.arms.arm_list import arms_of, parse_arms, without_twins
@@ -16,7 +15,7 @@ from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.looks import AskedLooks
 from surefoot.comparison.request import Request
-from surefoot.design.budget import parse_budget
+from surefoot.design.budget import read_budget
 from surefoot.design.studies import StudyPlan, find_study, study_of
 from surefoot.errors import Argument, UsageError
 from surefoot.options import Options
@@ -64,16 +63,15 @@ def ask(study: str | Trainable, options: Options) -> Request:
 def _budget(options: Options) -> Budget:
     """Return what the user decided about how much is run, in whichever way they said it."""
     given = options.budget
-    text = f"{given.total_seconds()} s" if isinstance(given, timedelta) else given
-    said = parse_budget(text) if text else Budget()
+    said = Budget() if given is None else read_budget(given)
     if options.steps is not None:
         if options.epochs is not None or said.epochs is not None:
-            raise UsageError("steps and epochs are given; give one or the other.")
+            raise UsageError(Argument("steps"), " and ", Argument("epochs"), " are given; give one or the other.")
         said = replace(said, epochs=options.steps // _evaluate_every(options))
     for name in ("epochs", "trials", "seeds"):
         if getattr(options, name) is not None:
             if getattr(said, name) is not None:
-                raise UsageError(f"{name} are given twice, by the budget {text!r} and by themselves.")
+                raise UsageError(Argument(name), f" are given twice, by the budget {given!r} and by themselves.")
             said = replace(said, **{name: getattr(options, name)})
     return said
 
@@ -89,9 +87,8 @@ def _evaluate_every(options: Options) -> int:
         return next(steps // parts for parts in range(EVALUATIONS, 0, -1) if steps % parts == 0)
     if steps % every:
         near = max(1, round(steps / every)) * every
-        raise UsageError(
-            f"steps is {steps} and evaluate_every {every}: a trial has to end with an evaluation; give steps={near}."
-        )
+        given = (Argument("steps"), f" is {steps} and ", Argument("evaluate_every"), f" {every}")
+        raise UsageError(*given, f": a trial has to end with an evaluation; give {near} steps.")
     return every
 
 

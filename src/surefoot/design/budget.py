@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from math import ceil
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.search.proposals import FIRST_TUNING_SEED, TUNING_SEEDS, again, longest
 from surefoot.store.design import Budget, Sizing, Timing
 from surefoot.store.protocol import Protocol
@@ -34,16 +35,21 @@ def once(timings: Mapping[str, Timing]) -> float:
     return max((timing.cold for timing in timings.values()), default=0.0)
 
 
-def parse_budget(text: str) -> Budget:
-    """Read a budget such as `20min`, `1.5h`, `90 s`, `16 trials` or `5 epochs`; `UsageError` for anything else."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+?)(s?)\s*", text.lower())
+def read_budget(given: str | timedelta) -> Budget:
+    """Read a time, or a text such as `20min`, `1.5h`, `90 s`, `16 trials` or `5 epochs`; else `UsageError`."""
+    if isinstance(given, timedelta):
+        if given > timedelta():
+            return Budget(seconds=given.total_seconds())
+        raise UsageError(Argument("budget"), f" is {given}; give a time above 0.")
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", given.lower())
     if match and float(match[1]) > 0:
-        number, unit, plural = float(match[1]), match[2], match[3]
-        if unit in UNITS or unit + plural == "s":
-            return Budget(seconds=number * UNITS[unit if unit in UNITS else "s"])
+        number, unit = float(match[1]), match[2] if match[2] in UNITS else match[2].removesuffix("s")
+        if unit in UNITS and (unit == match[2] or len(unit) > 1):
+            return Budget(seconds=number * UNITS[unit])
         if unit in COUNTS and number == int(number):
             return Budget(**{f"{unit}s": int(number)})
-    raise UsageError(f"budget {text!r} cannot be read; write it as '20min', '1.5h', '16 trials' or '5 epochs'.")
+    example = "'20min', '1.5h', '16 trials' or '5 epochs'"
+    raise UsageError(Argument("budget"), f" {given!r} cannot be read; write it as {example}.")
 
 
 def size(

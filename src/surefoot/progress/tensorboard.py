@@ -6,7 +6,7 @@ tensorboardX writes the files: it needs neither TensorFlow nor TensorBoard itsel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from surefoot.comparison.driver import Observer
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
-from surefoot.training.events import EpochDone, Event, Finished
+from surefoot.training.events import Diverged, EpochDone, Event, Failed, Finished
 
 
 @contextmanager
@@ -28,21 +28,23 @@ def event_files(folder: Path) -> Iterator[Observer]:
         from tensorboardX import SummaryWriter
     except ModuleNotFoundError:
         raise UsageError(Argument("logdir"), " needs tensorboardX: pip install 'surefoot[tensorboard]'.") from None
-    with ExitStack() as open_files:
-        writers: dict[str, Any] = {}
+    writers: dict[str, Any] = {}
 
-        def observe(trial: Trial, event: Event) -> None:
-            if not isinstance(event, EpochDone | Finished):
-                return
+    def observe(trial: Trial, event: Event) -> None:
+        if isinstance(event, EpochDone | Finished):
             if trial.key not in writers:
-                writers[trial.key] = open_files.enter_context(SummaryWriter(str(folder / run_name(trial))))
+                writers[trial.key] = SummaryWriter(str(folder / run_name(trial)))
             for name, value in _scalars(trial, event).items():
                 if not (isnan(value) and trial.protocol.own_loop):  # not reported
                     writers[trial.key].add_scalar(name, value, _step(trial, event))
-            if isinstance(event, Finished):
-                writers.pop(trial.key).close()
+        if isinstance(event, Finished | Diverged | Failed) and trial.key in writers:
+            writers.pop(trial.key).close()
 
+    try:
         yield observe
+    finally:
+        for writer in writers.values():
+            writer.close()
 
 
 def run_name(trial: Trial) -> str:

@@ -128,7 +128,7 @@ class _Options:
 def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
     """Return the summary of each task, by its name."""
     if options.metric.better not in ("max", "min"):
-        raise UsageError("better", f" is {options.metric.better!r}; expected 'max' or 'min'.")
+        raise UsageError(Argument("better"), f" is {options.metric.better!r}; expected 'max' or 'min'.")
     path = Path(scores) if isinstance(scores, str | PathLike) else None
     tasks = by_task(_read(path or scores, options))
     earlier = looks(path) if path else {}

@@ -16,7 +16,7 @@ from math import isfinite
 
 import numpy as np
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.search.space import check_count
 from surefoot.store.design import Search
 from surefoot.store.protocol import Better
@@ -233,8 +233,8 @@ def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """
     check_count("seeds", measure)
     check_count("tuning seeds", tuning)
-    if measure > FIRST_TUNING_SEED:
+    if measure > (most := FIRST_TUNING_SEED):
         raise UsageError(
-            f"seeds is {measure}; give at most {FIRST_TUNING_SEED}: from {FIRST_TUNING_SEED} on, seeds are for tuning."
+            Argument("seeds"), f" is {measure}; give at most {most}: from {most} on, seeds are for tuning."
         )
     return tuple(range(measure)), tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + tuning))

@@ -22,7 +22,7 @@ from math import e, floor, log, sqrt
 import numpy as np
 from scipy import special
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.statistics.argument_checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK, paired_difference
 from surefoot.statistics.permutation import (
@@ -66,7 +66,7 @@ class Looks:
 
     def __post_init__(self) -> None:
         if self.spending not in SPENDING:
-            raise UsageError("spending", f" is {self.spending!r}; expected one of {', '.join(SPENDING)}.")
+            raise UsageError(Argument("spending"), f" is {self.spending!r}; expected one of {', '.join(SPENDING)}.")
         if not self.at or self.at[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.at)):
             raise UsageError(f"looks at {self.at} seeds; expected whole numbers from 1 that rise.")
         count(self.planned, "planned")

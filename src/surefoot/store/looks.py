@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import comb
 from typing import Any, Literal, get_args
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 
 Spending = Literal["obrien-fleming", "pocock", "linear"]
 """The way in which looks share the 5 % of false verdicts: little at first, evenly, or by seeds."""
@@ -62,7 +62,8 @@ class Question:
         """
         kind, _, name = text.strip().partition(" ")
         if kind not in get_args(Kind) or (kind == "against") != bool(name.strip()):
-            raise UsageError("question", f" is {text!r}; give best, all-pairs, or against and a name: 'against adam'.")
+            expected = "best, all-pairs, or against and a name: 'against adam'"
+            raise UsageError(Argument("question"), f" is {text!r}; give {expected}.")
         if kind != "against":
             return cls("best" if kind == "best" else "all-pairs")
         if name.strip().lower() not in names:

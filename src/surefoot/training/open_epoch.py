@@ -35,9 +35,11 @@ class OpenEpoch:
             yield
             return
         self._stands = True
-        with self.clock.stopped():
-            yield
-        self._stands = False
+        try:
+            with self.clock.stopped():
+                yield
+        finally:
+            self._stands = False
 
 
 def number(value: Any, what: str) -> float:

@@ -236,8 +236,10 @@ class TrainingRun:
         """Stop the clock, and put the weights for evaluation in place."""
         with self.untimed():
             self._made.turn(training=False)
-            yield
-            self._made.turn(training=True)
+            try:
+                yield
+            finally:
+                self._made.turn(training=True)
         if self._epoch is not None:
             self._epoch.evaluated = True
 
