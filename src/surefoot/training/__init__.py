@@ -6,6 +6,7 @@
 | `batch_order.py` | which examples each step takes, and in which order |
 | `evaluation_weights.py` | the weights that a trial is evaluated with, where they are others |
 | `param_groups.py` | what every loop sets and reads of a torch optimizer |
+| `unsaved.py` | what an optimizer changes outside its `state_dict`, so that its trial gives no checkpoint |
 | `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |
 | `events.py` | what a running trial reports to the driver |
 | `step_records.py` | what is recorded of a step: its time, and the spread of the step sizes of all weights |

@@ -62,6 +62,10 @@ class FunctionOptimizers:
             "engine": ", ".join(engines),
         }
 
+    def has_unsaved(self) -> bool:
+        """Return whether one has changed something that a checkpoint would lose."""
+        return any(one.unsaved.changed() for one in self._made.values() if isinstance(one, TorchFunctionOptimizer))
+
     def further(self) -> int:
         """Return the further gradients of closures since the last call: all but one a step."""
         found = sum(one.further for one in self._made.values())

@@ -44,6 +44,7 @@ from surefoot.training.events import (
 )
 from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
+from surefoot.training.unsaved import Unsaved
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -91,6 +92,7 @@ class Training:
         self.step_seconds: list[float] = []
         self.trained = (math.nan, math.nan)
         self._mode(training=True)
+        self.unsaved = Unsaved(self.optimizer)
 
     def run(self, checkpoint: bytes | None) -> None:
         """Train to the end, from a checkpoint if there is one, and emit what happens."""
@@ -119,7 +121,9 @@ class Training:
         if not math.isfinite(validation_loss):
             raise DivergedError(f"validation loss became {validation_loss} after {self.protocol.unit.at(self.epoch)}")
         done = Epoch(self.epoch, self.seconds, *self.trained, validation_loss, validation_metric)
-        self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
+        turn(self.optimizer, training=True)  # what is put by for an evaluation is no state of the training
+        checkpoint = None if self.unsaved.changed() else self._checkpoint()
+        self.emit(EpochDone(self.trial.key, done, tuple(rates), checkpoint))
         if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
             self._check_metric(validation_loss, validation_metric, "validation")
 

@@ -19,6 +19,7 @@ from surefoot.tasks.seeds import seeded
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.evaluation_weights import has_other_weights
 from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
+from surefoot.training.unsaved import Unsaved
 
 
 class FunctionOptimizer(Protocol):
@@ -76,6 +77,7 @@ class TorchFunctionOptimizer:
             if isinstance(one, torch.optim.Optimizer):
                 one.register_step_pre_hook(self._count_gradients)
         self.turn(training=True)
+        self.unsaved = Unsaved(self.optimizer)
 
     @property
     def parameters(self) -> list[Tensor]:

@@ -302,7 +302,7 @@ class TrainingRun:
         trained = fmean(epoch.losses) if epoch.losses else NOT_REPORTED
         judged = trained if self._protocol.metric.is_loss else NOT_REPORTED
         done = Epoch(count, self._now.seconds, trained, judged, loss, metric)
-        checkpoint = self._kept.checkpoint(self._made.by_name)
+        checkpoint = None if self._made.has_unsaved() else self._kept.checkpoint(self._made.by_name)
         self._emit(EpochDone(self._trial.key, done, tuple(epoch.rates), checkpoint))
         self.wall += time.perf_counter() - self._begun
 
