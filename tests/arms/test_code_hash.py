@@ -161,11 +161,21 @@ def test_a_trial_of_a_rule_of_ours_keeps_the_key_that_stores_have():
 
 OPTIONS = """
 import sys
+from dataclasses import dataclass
 from functools import partial
 import torch
 from surefoot.arms.opt import Opt
 from surefoot.design.trial import Trial
 from line_task import trials
+
+@dataclass
+class Named:
+    names: set
+
+@dataclass(slots=True)
+class Slotted:
+    size: int
+    names: frozenset = frozenset({"red", "green", "blue", "grey"})
 
 class Part:
     def __init__(self, size):
@@ -178,7 +188,9 @@ class Mine(torch.optim.SGD):
     def __init__(self, params, lr=0.1, option=None):
         super().__init__(params, lr)
 
-for option in (rise, partial(rise, by=3), Part(BY), {"names": {"a", "b", "c"}}, [rise], {"one", "two", "six"}):
+NAMES = {"red", "green", "blue", "grey"}
+PLAIN = (rise, partial(rise, by=3), Part(BY), {"names": {"a", "b", "c"}}, [rise], {"one", "two", "six"})
+for option in (*PLAIN, Named(NAMES), Slotted(BY), partial(rise, NAMES), Part([NAMES]), [Named({*NAMES, BY})]):
     arm = Opt(Mine, option=option).arm
     print(Trial("line", arm, 0, trials("sgd")[0].protocol).key, arm.label)
 """
@@ -193,10 +205,13 @@ def test_options_of_any_kind_have_the_same_key_and_label_in_every_process():
         command = [sys.executable, "-c", both]
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         lines = ran.stdout.splitlines()
-        return lines[:6], lines[6:]
+        return lines[:11], lines[11:]
 
     (first, other), (again, _) = told(0), told(1)
-    assert len(first) == len(other) == 6
+    assert len(first) == len(other) == 11
     assert first == again
     assert " at 0x" not in "".join(first)
-    assert [a == b for a, b in zip(first, other, strict=True)] == [False, False, False, True, False, True]
+    assert [a == b for a, b in zip(first, other, strict=True)] == [
+        *(False, False, False, True, False, True),
+        *(True, False, False, True, False),  # only some have the number in them
+    ]

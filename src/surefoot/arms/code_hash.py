@@ -48,7 +48,7 @@ def written(thing: Any, write: Callable[[Any], str] = str) -> str:
     """Return how a thing is written in every process alike.
 
     Python writes a set in an order, and some objects with a place in memory, that change from process to process: a set
-    is sorted, and for the place stands what the object consists of.
+    is sorted, and what the object consists of stands for its place, and for an object that has a set in it.
     """
     match thing:
         case set() | frozenset():
@@ -59,8 +59,18 @@ def written(thing: Any, write: Callable[[Any], str] = str) -> str:
         case list() | tuple():
             parts = ", ".join(written(part, repr) for part in thing)
             return f"[{parts}]" if isinstance(thing, list) else f"({parts}{',' * (len(thing) == 1)})"
+    if _holds_set(thing, {}):
+        return f"{type(thing).__name__} {digest(thing)}"
     text, places = PLACE.subn("", write(thing))
     return f"{text} {digest((thing, getattr(thing, '__dict__', None)))}" if places else text
+
+
+def _holds_set(thing: Any, seen: Seen) -> bool:
+    """Return whether a set is anywhere in an object, which then writes itself in another order in each process."""
+    if id(thing) in seen or isinstance(thing, type):
+        return False
+    seen[id(thing)] = thing
+    return isinstance(thing, set | frozenset) or any(_holds_set(part, seen) for part in _contained(thing))
 
 
 def _installed(module: str) -> bool:
@@ -159,6 +169,14 @@ def _contained(thing: Any) -> Iterator[Any]:
             yield from (type(thing).__qualname__, vars(thing))
         case _ if not _installed(type(thing).__module__):
             yield from (type(thing), getattr(thing, "__dict__", {}))
+            yield from (getattr(thing, name, None) for name in _slots(type(thing)))
+
+
+def _slots(made: type) -> Iterator[str]:
+    """Yield the attributes of objects that have no `__dict__`, as of a dataclass with slots."""
+    for base in made.__mro__:
+        slots = vars(base).get("__slots__", ())
+        yield from (slots,) if isinstance(slots, str) else (name for name in slots if not name.startswith("__"))
 
 
 def _class(made: type, seen: Seen) -> Iterator[str]:
