@@ -7,6 +7,7 @@ import signal
 import statistics
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -540,7 +541,8 @@ def test_a_first_step_is_made_and_timed_in_this_process(monkeypatch):
     made = []
     one = Contender("mine", "torch", lambda arena: made.append(arena.shapes) or Stepper(lambda: made.append("step")))
     monkeypatch.setattr("surefoot.bench.line_up.contenders", lambda *_, **__: [one])
-    assert 0 < first_step._time_here("adam", "mine", "float32", torch.get_num_threads()) < 60
+    monkeypatch.setattr("surefoot.bench.first_step.time", SimpleNamespace(perf_counter=iter([3.0, 5.5]).__next__))
+    assert first_step._time_here("adam", "mine", "float32", torch.get_num_threads()) == 2.5
     assert made == [find_set("cnn").shapes, "step"]
 
 
