@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import replace
-from math import inf
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from samples import article, diverged, running, study, trial, tuned
 from surefoot.analysis import summarize, summarize_suite
 from surefoot.analysis.suite_summary import NoMean
 from surefoot.errors import UsageError
-from surefoot.report.page import write_suite_page
+from surefoot.report.page import content, write_suite_page
 from surefoot.statistics.survival import kaplan_meier
 from surefoot.store.protocol import Metric, Protocol
-from surefoot.words import as_json, notes, table, warnings
+from surefoot.words import as_json, notes, table, tuning_table, warnings
 from surefoot.words.numbers import LOSS, duration
 from surefoot.words.suite import profile_table, reason, suite_json, suite_notes, suite_table
 
@@ -280,3 +280,33 @@ def test_the_work_of_a_summary_grows_no_faster_than_its_trials():
         return counted[0]
 
     assert calls(2000) < 5 * calls(500)
+
+
+@pytest.mark.parametrize("purposes", [("tune",), ("measure",), ("tune", "measure")])
+def test_a_metric_that_is_nan_after_the_first_epoch_measures_nothing(purposes):
+    """A metric of the user's may be: only the loss decides whether a training diverged."""
+    unbounded = replace(tuned()[0].protocol, metric=Metric("score", share=False))
+    records = [
+        replace(one, protocol=unbounded, epochs=(replace(one.epochs[0], validation_metric=at), *one.epochs[1:]))
+        for one in tuned()
+        for at in [nan if one.purpose in purposes else one.epochs[0].validation_metric]
+    ]
+    summary = summarize(records)
+    assert {row.good_rates is None for row in summary.tuning} == {"tune" in purposes}
+    assert (summary.target is None) == ("measure" in purposes)
+    suite = together({"one": records, "two": records})
+    assert bool(suite.aggregates) == ("measure" not in purposes)
+    assert (suite.targets == {}) == ("measure" in purposes)
+    assert "nan" not in f"{table(summary)}{tuning_table(summary)}{suite_table(suite)}"
+    assert content(summary)
+    json.dumps([as_json(summary), suite_json(suite)], allow_nan=False)
+
+
+def test_one_trial_with_a_nan_after_the_first_epoch_leaves_the_others_their_start():
+    """The median of scores with a NaN among them is any of them, or NaN."""
+    curves = {0: (nan, 0.85, 0.86, 0.86), 1: (0.5, 0.85, 0.86, 0.86), 2: (0.5, 0.85, 0.86, 0.86)}
+    unbounded = Metric("score", share=False)
+    records = [learning(label, curves[seed], seed, 0.9, metric=unbounded) for label in "AB" for seed in curves]
+    suite = together({"one": records, "two": records})
+    assert suite.targets == {"one": 0.853, "two": 0.853}, "98 % of the way from 0.5 to 0.86"
+    assert suite.aggregates.keys() == {"A", "B"}

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
-from statistics import fmean, median
+from statistics import fmean
 from typing import Literal
 
-from surefoot.analysis.scale import Scale
+from surefoot.analysis.scale import Scale, first_score
 from surefoot.statistics.sensitivity import GoodRates, Sensitivity, good_rates, rate_sensitivity
 from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
@@ -122,9 +122,9 @@ class Exploration:
 
     @property
     def good_rates(self) -> GoodRates | None:
-        """The share of the tried learning rates that was good; None without a range or a result."""
+        """The share of the tried learning rates that was good; None without a range, a result or a margin."""
         placed = [one for one in self.tried if one.values.get("lr", 0) > 0]
-        if not self.finished:
+        if self._margin is None:
             return None
         rates, scores = [one.values["lr"] for one in placed], [one.score for one in placed]
         return good_rates(rates, scores, self._margin, higher=self.scale.sign > 0)
@@ -134,17 +134,17 @@ class Exploration:
         """The tolerance around the best rate; None without a result, or if other hyperparameters were searched too."""
         ended = [one for one in self.tried if one.status != "running"]
         rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
-        if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self.finished or self._margin <= 0:
+        if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self._margin:
             return None
         return rate_sensitivity(rates, [one.score for one in ended], self._margin, higher=self.scale.sign > 0)
 
     @cached_property
-    def _margin(self) -> float:
-        """The distance from the best that still counts as good."""
-        if self.scale.metric.share:
+    def _margin(self) -> float | None:
+        """The distance from the best that still counts as good; None without a result or a start to measure it by."""
+        if self.scale.metric.share and self.finished:
             return GOOD
-        firsts = (trial.epochs[0].validation_metric for trial in self.trials if trial.epochs)
-        return GOOD_PART * abs(self.scale.best(self.finished) - median(filter(isfinite, firsts)))
+        first = first_score(trial.epochs[0].validation_metric for trial in self.trials if trial.epochs)
+        return GOOD_PART * abs(self.scale.best(self.finished) - first) if self.finished and first is not None else None
 
 
 def seeds_of(trials: Iterable[Record]) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import isfinite
+from statistics import median
 
 from surefoot.statistics.intervals import Interval
 from surefoot.store.protocol import Metric, Protocol
@@ -71,6 +73,15 @@ class Scale:
     def gain(self, score: float) -> float:
         """Return a score, or a difference of scores, turned so that more is better."""
         return self.sign * score
+
+
+def first_score(scores: Iterable[float]) -> float | None:
+    """Return the median score after the first epoch; None if no trial has a finite one then.
+
+    A metric of the user's can be NaN while the loss is sound, for instance while a model predicts one class only.
+    """
+    finite = [score for score in scores if isfinite(score)]
+    return median(finite) if finite else None
 
 
 def scale_of(protocol: Protocol) -> Scale:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, nan
-from statistics import fmean, median
+from statistics import fmean
 
+from surefoot.analysis.scale import first_score
 from surefoot.analysis.settings import Setting, tuned_from
 from surefoot.analysis.summary import Summary
 from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
@@ -126,9 +127,9 @@ class _Task:
     def start(self) -> float | None:
         """The score of guessing or, if unknown, the median after the first epoch; None without either."""
         trials = [trial for one in self.settings for trial in one.finished]
-        first = [trial.epochs[0].validation_metric for trial in trials if trial.epochs]
-        chance = trials[0].protocol.chance if trials else None
-        return chance if chance is not None else median(first) if first else None
+        if trials and trials[0].protocol.chance is not None:
+            return trials[0].protocol.chance
+        return first_score(trial.epochs[0].validation_metric for trial in trials if trial.epochs)
 
     @cached_property
     def way(self) -> tuple[float, float] | None:

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from statistics import median
 from typing import Literal
 
-from surefoot.analysis.scale import Scale
+from surefoot.analysis.scale import Scale, first_score
 from surefoot.analysis.settings import Setting
 from surefoot.errors import UsageError
 from surefoot.statistics.suites import FEWEST_PROBLEMS, Profile, performance_profiles
@@ -166,9 +165,9 @@ def _candidates(timed: Timed, scale: Scale) -> list[float]:
     if scale.metric.share:
         return [target if scale.sign > 0 else round(1 - target, 4) for target in CANDIDATES]
     sound = [one for found in timed["epochs"].values() for one in found.values() if not one.diverged]
-    if not sound:
+    start = first_score(one.values[0] for one in sound)
+    ends = [one.values[-1] for one in sound if isfinite(one.values[-1])]
+    if start is None or not ends or scale.gain(scale.best(ends)) <= scale.gain(start):
         return []
-    start, end = median(one.values[0] for one in sound), scale.best(one.values[-1] for one in sound)
-    if scale.gain(end) <= scale.gain(start):
-        return []
+    end = scale.best(ends)
     return list(dict.fromkeys(float(f"{start + step * (end - start):.3g}") for step in STEPS))
