@@ -11,11 +11,12 @@ import pytest
 import surefoot
 from planned_run import plan
 from samples import SETTINGS, trial
-from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
+from surefoot.analysis.forecast import ASSUMED_SPREAD, Phase, smallest_difference, spread, step_times, training_seconds
 from surefoot.arms.opt import Opt
 from surefoot.comparison import try_out
 from surefoot.comparison.ask import ask
-from surefoot.comparison.forecast import foretell, outlook
+from surefoot.comparison.forecast import Outlook, foretell, outlook
+from surefoot.comparison.request import Request
 from surefoot.comparison.try_out import STORING
 from surefoot.errors import UsageError
 from surefoot.options import Options
@@ -62,7 +63,7 @@ def test_the_outlook_counts_what_is_certain_and_what_is_possible():
     view = outlook(planned(), {})
     assert counts(view) == {"defaults": (9, 0), "tuning": (8, 0), "finals": (12, 0), "measuring": (6, 0)}
     assert (view.extension.trials, sizes(view)) == (8, (35, 43))
-    assert view.left == ({"adam": 16, "momentum": 16, "sgd": 3}, {"adam": 20, "momentum": 20, "sgd": 3})
+    assert view.left == ({"Adam": 16, "Momentum": 16, "slow": 3}, {"Adam": 20, "Momentum": 20, "slow": 3})
 
 
 @pytest.mark.parametrize("lucky", [True, False])
@@ -100,10 +101,28 @@ def test_time_comes_from_trials_of_the_same_task_batch_and_device():
     times = step_times(records, protocol)
     assert times == {r.rule: [r.outcome.step_seconds] for r in records}
     assert step_times(records, replace(protocol, device="cuda")) == {}
-    assert training_seconds({"adam": 2}, 100, times) == pytest.approx(200 * times["adam"][0])
     middle_time = sum(found[0] for found in times.values()) / 2
-    assert training_seconds({"sgd": 1}, 100, times) == pytest.approx(100 * middle_time)
-    assert training_seconds({"adam": 2}, 100, {}) is None
+    found = training_seconds({"mine": "adam", "SGD": "sgd"}, 100, times)
+    assert found == pytest.approx({"mine": 100 * times["adam"][0], "SGD": 100 * middle_time})
+    assert training_seconds({"Adam": "adam"}, 100, {}) == {}
+
+
+def test_two_optimizers_of_one_rule_have_times_of_their_own(monkeypatch):
+    timings = {"fast": Timing(0.0, 0.001, 0.0), "slow": Timing(0.0, 0.01, 0.0)}
+    monkeypatch.setattr(Request, "pilot", lambda *_: timings)
+    given = {"optimizers": ("fast=adam", "slow=adam(beta1=0.5)"), "only": True, "trials": 0, "seeds": 5}
+    options = Options(device="cpu", workers=1, budget="10h", **given)
+    request = ask("article-tuned", options)
+    numbers = foretell(request, options).numbers
+    steps = request.plan(numbers.sizing).protocol.steps
+    assert numbers.piloted == pytest.approx((5 * steps * 0.011, 5 * steps * 0.011))
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 13.0), (2, 6.5), (3, 5.0), (8, 5.0)])
+def test_the_longest_trial_bounds_the_time_whatever_the_workers(workers, seconds):
+    view = Outlook((Phase("defaults", 3, 0, {"quick": 2, "slow": 1}),))
+    assert view.walls({"quick": 4.0, "slow": 5.0}, workers) == (seconds, seconds)
+    assert view.walls({}, workers) is None
 
 
 def test_the_spread_is_measured_where_it_can_be_and_else_assumed():

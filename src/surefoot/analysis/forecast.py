@@ -71,7 +71,7 @@ class Detectable:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a study: how many trials it has, how many are done, and how many are left for each rule."""
+    """A part of a study: its trials, how many are done, and how many are left for each optimizer, by label."""
 
     name: str
     trials: int
@@ -152,18 +152,16 @@ def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[
     return times
 
 
-def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, Sequence[float]]) -> float | None:
-    """Return the seconds that trials train, one after the other; None without any step time.
+def training_seconds(rules: Mapping[str, str], steps: int, times: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the seconds that a trial of each optimizer trains, by label; empty without any step time.
 
     Args:
-        trials: number of trials of each rule.
-        steps: number of steps of each trial.
+        rules: rule of each optimizer, by label.
+        steps: number of steps of a trial.
         times: result of `step_times`; a rule that is not in it takes the median of all.
     """
     every = [time for found in times.values() for time in found]
-    if not every:
-        return None
-    return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
+    return {label: steps * median(times.get(rule) or every) for label, rule in rules.items() if every}
 
 
 def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int = UNKNOWN_TEST_SIZE) -> Spread | None:

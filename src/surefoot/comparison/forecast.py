@@ -29,6 +29,7 @@ from surefoot.comparison.request import Request
 from surefoot.comparison.try_out import NotTimed, of_every
 from surefoot.design.budget import once
 from surefoot.design.trial import Trial
+from surefoot.design.wall_time import wall
 from surefoot.options import Options
 from surefoot.search.proposals import RACING_SEEDS, again, longest
 from surefoot.store import Store
@@ -91,13 +92,8 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
     trials = outlook(study, {record.key: record for record in records}, study.interim(ran) if ran else Interim())
     times = step_times(records, protocol)
     units = protocol.epochs if protocol.own_loop else protocol.steps
-    seconds = [training_seconds(left, units, times) for left in trials.left]
-    walls = [
-        None if total is None else total / max(1, min(study.workers, sum(left.values())))
-        for total, left in zip(seconds, trials.left, strict=True)
-    ]
-    each = {arm.rule: known[arm.label].trial(protocol, sizing.epochs) for arm in request.arms if bought}
-    least, most = (sum(each.get(rule, 0.0) * number for rule, number in left.items()) for left in trials.left)
+    training = training_seconds({arm.label: arm.rule for arm in request.arms}, units, times)
+    timed = {label: one.trial(protocol, sizing.epochs) for label, one in known.items()}
     same = (store.run(one) for one in designs if store and one.protocol.decides == protocol.decides)
     like = next(filter(None, same), [])
     found = spread(like, protocol.metric, protocol.test_size)
@@ -114,7 +110,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         phases=trials.certain,
         extension=trials.extension,
         step_times=tuple(time for found in times.values() for time in found),
-        seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
+        seconds=trials.walls(training, study.workers),
         spaces=study.tuning.spaces if study.tuning else {},
         spread=found,
         tune_seeds=len(study.design.tune),
@@ -122,7 +118,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         looks=looks,
         optimizers=len(request.arms),
         courses=courses(looks, len(request.arms)),
-        piloted=(least / study.workers, most / study.workers) if bought else None,
+        piloted=trials.walls(timed, study.workers),
     )
 
 
@@ -151,11 +147,23 @@ class Outlook:
 
     @property
     def left(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """The smallest and the largest number of trials left, by rule."""
+        """The smallest and the largest number of trials left, by label of the optimizer, as given and tuned."""
         least: Counter[str] = Counter()
         for phase in self.certain:
             least.update(phase.left)
         return least, least + Counter(self.extension.left if self.extension else {})
+
+    def walls(self, each: Mapping[str, float], workers: int) -> tuple[float, float] | None:
+        """Return the seconds until these trials have ended, least and most; None where no time is known.
+
+        Args:
+            each: seconds of a trial of each optimizer, by label.
+            workers: trials at a time.
+        """
+        if not each:
+            return None
+        least, most = (wall([each[label] for label in Counter(left).elements()], workers) for left in self.left)
+        return least, most
 
 
 def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = None) -> Outlook:
@@ -179,19 +187,19 @@ def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = Non
     tuned = len(planned.tune)
     if measuring:
         return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
-    rules = [arm.rule for arm in planned.arms if planned.spaces[arm.label].ranges]
-    measured = _unknown("measuring", rules, len(run.design.measure))
-    tried = tuning.trials // max(1, len(rules))
+    labels = [arm.label for arm in planned.arms if planned.spaces[arm.label].ranges]
+    measured = _unknown("measuring", labels, len(run.design.measure))
+    tried = tuning.trials // max(1, len(labels))
     if finals.trials:
         if tuned >= RACING_SEEDS:  # at most all seeds of the race are run
-            ended = Counter(trial.arm.rule for trial in known if trial.part.role == "final") - Counter(finals.left)
-            race = _unknown("finals", rules, again(tried, tuned))
+            ended = Counter(_asked(trial) for trial in known if trial.part.role == "final") - Counter(finals.left)
+            race = _unknown("finals", labels, again(tried, tuned))
             finals = replace(race, done=finals.done, left=Counter(race.left) - ended)
         return Outlook((defaults, tuning, finals, measured))
-    certain = (defaults, tuning, _unknown("finals", rules, again(tried, tuned)), measured)
+    certain = (defaults, tuning, _unknown("finals", labels, again(tried, tuned)), measured)
     if not any(space.may_grow for space in planned.spaces.values()):
         return Outlook(certain)
-    return Outlook(certain, _unknown("extension", rules, longest(planned.trials, tuned) - tried - again(tried, tuned)))
+    return Outlook(certain, _unknown("extension", labels, longest(planned.trials, tuned) - tried - again(tried, tuned)))
 
 
 def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:
@@ -205,10 +213,14 @@ def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:
 
 def _phase(name: str, trials: Sequence[Trial], records: Mapping[str, Record]) -> Phase:
     left = [trial for trial in trials if trial.key not in records or records[trial.key].status not in ENDED]
-    return Phase(name, len(trials), len(trials) - len(left), Counter(trial.arm.rule for trial in left))
+    return Phase(name, len(trials), len(trials) - len(left), Counter(map(_asked, left)))
 
 
-def _unknown(name: str, rules: Sequence[str], each: int) -> Phase:
+def _unknown(name: str, labels: Sequence[str], each: int) -> Phase:
     """Return a phase whose trials are known in number only."""
-    counts = Counter({rule: count * each for rule, count in Counter(rules).items()})
-    return Phase(name, counts.total(), 0, counts)
+    return Phase(name, len(labels) * each, 0, Counter(dict.fromkeys(labels, each)))
+
+
+def _asked(trial: Trial) -> str:
+    """Return the label of a trial's optimizer as the user gave it, tuned or not."""
+    return trial.part.tuned_from or trial.arm.label

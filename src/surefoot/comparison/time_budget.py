@@ -12,6 +12,7 @@ from math import inf
 
 from surefoot.design.budget import once
 from surefoot.design.trial import Trial
+from surefoot.design.wall_time import wall
 from surefoot.store import Design, Store
 
 
@@ -61,4 +62,4 @@ class TimeBudget:
         timings = self._design.timings
         some = next(iter(timings.values()))
         costs = [timings.get(one.optimizer, some).trial(one.protocol, one.protocol.epochs) for one in trials]
-        return max(sum(costs) / self._workers, max(costs, default=0.0))
+        return wall(costs, self._workers)

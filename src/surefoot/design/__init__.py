@@ -4,6 +4,7 @@
 | --- | --- |
 | `studies.py` | the built-in studies, as data |
 | `budget.py` | a budget of time, trials, epochs or seeds, and what it can buy |
+| `wall_time.py` | the time that trials take side by side |
 | `trial.py` | all that decides the numbers of one training run, and its key; learning-rate schedules |
 | `rounds.py` | the rounds of tuning, decided by results alone |
 """
