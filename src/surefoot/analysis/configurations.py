@@ -155,7 +155,7 @@ def seeds_of(trials: Iterable[Record]) -> tuple[int, ...]:
 def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: Mapping[str, float]) -> Configuration:
     """Return a configuration with the status of its worst trial, and the mean metric where all finished."""
     status = min((trial.status for trial in trials), key=WORST_FIRST.index)
-    metrics = [trial.epochs[-1].validation_metric if trial.epochs else nan for trial in trials]
+    metrics = [trial.validation_score for trial in trials]
     if status == "finished" and not all(map(isfinite, metrics)):
         status = "diverged"
     again = [trial for trial in trials if trial.part.role == "final"]

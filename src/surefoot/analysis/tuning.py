@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite
 from statistics import median
 
 from surefoot.analysis.configurations import Configuration, Edge, Exploration, Searched, seeds_of
@@ -19,7 +19,7 @@ from surefoot.analysis.pairwise import counted
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group
 from surefoot.search.proposals import RACING_SEEDS
-from surefoot.search.race import dropped
+from surefoot.search.race import dropped_of
 from surefoot.statistics.budget_curve import BudgetCurve, Cumulative, budget_curve, cumulative
 from surefoot.statistics.intervals import Interval, paired_difference
 from surefoot.statistics.proportions import Proportion, wilson
@@ -127,7 +127,7 @@ def _row(
     scores: Mapping[str, Mapping[int, float]],
 ) -> TuningRow:
     tried, trials, scale = found.tried, found.trials, found.scale
-    eliminated = _eliminated(found, len(seeds) - 1) if len(seeds) >= RACING_SEEDS else ()
+    eliminated = _eliminated(found, len(seeds))
     out = [one.values for one in eliminated]
     finals = [one.metric for one in found.finalists if one.metric is not None and one.values not in out]
     finals = finals or found.finished
@@ -170,19 +170,14 @@ def _row(
     )
 
 
-def _eliminated(found: Exploration, planned: int) -> tuple[Elimination, ...]:
-    """Return the dropped finalists, on so many seeds after the first one, which chose them."""
-    raced = [trial for trial in found.trials if trial.part.role == "final" and trial.status != "running"]
-    raced.sort(key=lambda trial: trial.seed)
-    last = found.finalists
-    gains = [[_worth(trial, found.scale) for trial in raced if trial.part.configuration == one.values] for one in last]
-    places = zip(last, dropped(gains, planned, found.step), strict=True)
-    return tuple(Elimination(one.values, 1 + after) for one, after in places if after)
-
-
-def _worth(trial: Record, scale: Scale) -> float:
-    """Return the gain of a trial in a race; NaN where it did not finish."""
-    return scale.gain(trial.epochs[-1].validation_metric) if trial.status == "finished" else nan
+def _eliminated(found: Exploration, seeds: int) -> tuple[Elimination, ...]:
+    """Return the finalists that were dropped from a race; `seeds` tune, the first one included."""
+    last = [one.values for one in found.finalists]
+    ended = [trial for trial in found.trials if trial.part.role == "final" and trial.status != "running"]
+    ended.sort(key=lambda trial: trial.seed)
+    gains = [(trial.part.configuration, found.scale.gain(trial.validation_score)) for trial in ended]
+    places = zip(last, dropped_of(last, gains, seeds, found.step), strict=True)
+    return tuple(Elimination(values, 1 + after) for values, after in places if after)
 
 
 def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) -> BudgetCurve | None:

@@ -31,7 +31,7 @@ from surefoot.search.proposals import (
     plan_extension,
     propose,
 )
-from surefoot.search.race import FIRST, dropped
+from surefoot.search.race import FIRST, dropped_of
 from surefoot.store.design import Role, Search, TrialPart
 from surefoot.store.protocol import Better
 from surefoot.store.records import Record
@@ -157,7 +157,7 @@ class TunedArms:
         for _, group in groupby((t for t in mine if t.part.role == "tuning"), lambda trial: trial.part.round):
             tried = list(group)
             further = Extension(growing_side(tuning, self.better), tuple(trial.part.configuration for trial in tried))
-            tuning = tuning.after(further, [_score(records[trial.key]) for trial in tried])
+            tuning = tuning.after(further, [records[trial.key].validation_score for trial in tried])
         tuning = replace(tuning, extensions=tuning.extensions[1:])  # the first round is none
         if len(self.tune) == 1 or not any(trial.part.role == "final" for trial in mine):
             return tuning
@@ -168,14 +168,9 @@ class TunedArms:
 
     def _dropped(self, last: Sequence[Config], mine: Sequence[Trial], records: Records) -> list[int | None]:
         """Return after how many seeds each of an optimizer's finalists was dropped."""
-        if len(self.tune) < RACING_SEEDS:
-            return [None] * len(last)
         sign, raced = 1 if self.better == "max" else -1, [trial for trial in mine if trial.part.role == "final"]
-        gains = [
-            [sign * _score(records[trial.key]) for trial in raced if trial.part.configuration == config]
-            for config in last
-        ]
-        return dropped(gains, len(self.tune) - 1, self.step)
+        gains = [(trial.part.configuration, sign * records[trial.key].validation_score) for trial in raced]
+        return dropped_of(last, gains, len(self.tune), self.step)
 
     def _race(self, trials: Sequence[Trial], records: Records) -> tuple[dict[str, list[Config]], Sequence[int]] | None:
         """Return the finalists left in each open race, and the next seed; None if nothing is to run."""
@@ -197,8 +192,4 @@ def tuned(arm: Arm, config: Config, label: str) -> Arm:
 
 
 def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
-    return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
-
-
-def _score(record: Record) -> float:
-    return record.epochs[-1].validation_metric if record.status == "finished" else nan  # what diverged has none
+    return fmean(records[trial.key].validation_score for trial in trials if trial.part.configuration == config)

@@ -10,9 +10,10 @@ Related: Birattari et al., A Racing Algorithm for Configuring Metaheuristics, GE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 
+from surefoot.search.proposals import RACING_SEEDS, Config
 from surefoot.statistics.intervals import one_sided
 
 ALPHA = 0.1
@@ -43,6 +44,24 @@ def dropped(gains: Sequence[Sequence[float]], planned: int, resolution: float = 
             if any(_is_behind(so_far[place], so_far[rival], level, resolution) for rival in left):
                 found[place] = seen
     return found
+
+
+def dropped_of(
+    finalists: Sequence[Config], raced: Iterable[tuple[Config, float]], tune_seeds: int, resolution: float
+) -> list[int | None]:
+    """Return after how many seeds of the race each finalist was dropped; None for one that is left.
+
+    Args:
+        finalists: the configurations that race, from `RACING_SEEDS` tuning seeds on.
+        raced: configuration and gain of each trial after the first seed, which chose the finalists; by seed.
+        tune_seeds: planned tuning seeds, the first one included.
+        resolution: see `dropped`.
+    """
+    if tune_seeds < RACING_SEEDS:
+        return [None] * len(finalists)
+    trials = list(raced)
+    gains = [[gain for config, gain in trials if config == finalist] for finalist in finalists]
+    return dropped(gains, tune_seeds - 1, resolution)
 
 
 def _is_behind(gains: Sequence[float], ahead: Sequence[float], level: float, resolution: float) -> bool:

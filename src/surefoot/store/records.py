@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any, Literal
 
 from surefoot.store.design import TrialPart
@@ -116,3 +117,8 @@ class Record:
     def metric(self) -> Metric:
         """The task's metric."""
         return self.protocol.metric
+
+    @property
+    def validation_score(self) -> float:
+        """The validation metric at the end of a finished trial, by which tuning judges it; NaN for any other trial."""
+        return self.epochs[-1].validation_metric if self.status == "finished" and self.epochs else nan
