@@ -202,7 +202,7 @@ def test_one_seed_states_the_sampling_noise_and_claims_no_more():
     result = study_of(
         scored([0.9850], "best"), scored([0.9830], "near"), scored([0.9810], "between"), scored([0.9], "far")
     )
-    assert result.verdict.yardstick == pytest.approx(1.96 * sqrt(2 * 0.985 * 0.015 / 10_000))
+    assert result.verdict.yardstick == pytest.approx(stats.norm.ppf(0.975) * sqrt(2 * 0.985 * 0.015 / 10_000))
     assert (result.verdict.ties, result.verdict.open, result.verdict.behind) == (("near",), ("between",), ("far",))
     assert "not separated" in verdict_text(result)
     assert "far (−8.50 pp) is behind in this one run" in verdict_text(result)

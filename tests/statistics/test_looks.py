@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,8 +12,20 @@ from scipy import stats
 
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import ALPHA, HELD_BACK, PLANNED
-from surefoot.statistics.looks import LEVELS, SPENDING, Looks, assumed_p, drawn, even_looks, first_look, p_value
+from surefoot.statistics.looks import (
+    LEVELS,
+    SPENDING,
+    Looks,
+    assumed_p,
+    drawn,
+    even_looks,
+    first_look,
+    p_value,
+    read_spending,
+)
 from surefoot.statistics.permutation import DRAWS, paired_permutation
+from surefoot.store.looks import Spending
+from surefoot.words.looks import SPENDING as NAMES
 
 
 def p_of(gaps, looks):
@@ -182,3 +195,9 @@ def test_what_does_not_fit_is_refused():
         Looks((5,), 5, spending="haybittle")
     with pytest.raises(UsageError, match="expected 7, as at the last look"):
         p_of([1.0] * 6, Looks((5, 7), 5))
+
+
+def test_a_way_of_spending_is_calculated_named_and_read():
+    assert list(SPENDING) == list(NAMES) == list(get_args(Spending)) == [*map(read_spending, SPENDING)]
+    with pytest.raises(UsageError, match="spending is 'evenly'; give one of obrien-fleming, pocock, linear"):
+        Looks((5, 10), 10, spending="evenly")

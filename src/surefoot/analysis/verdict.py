@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
-from statistics import fmean
+from statistics import NormalDist, fmean
 from typing import Literal
 
 from surefoot.analysis.closeness import Closeness
 from surefoot.analysis.pairwise import Comparison, Scores, counted
 from surefoot.analysis.scale import Scale
-from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.intervals import ALPHA, LEVEL
 from surefoot.statistics.permutation import fewest_pairs
 from surefoot.store.margin import Margin
 
@@ -159,7 +159,7 @@ def noise(share: float, test_size: int) -> float:
     A share of 1 is taken as one error, and of 0 as one hit: none seen does not mean that none are possible.
     """
     p = min(max(share, 1 / test_size), 1 - 1 / test_size)
-    return 1.96 * sqrt(2 * p * (1 - p) / test_size)
+    return NormalDist().inv_cdf((1 + LEVEL) / 2) * sqrt(2 * p * (1 - p) / test_size)
 
 
 def _judge_once(scores: Mapping[str, float], scale: Scale) -> Verdict:

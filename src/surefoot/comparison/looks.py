@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from surefoot.errors import Argument, UsageError
-from surefoot.statistics.looks import even_looks, first_look
+from surefoot.statistics.looks import even_looks, first_look, read_spending
 from surefoot.store.looks import BEST, LookPlan, Question, Spending
 
 AUTO = "auto"
@@ -44,12 +44,10 @@ class AskedLooks:
         Raises:
             UsageError: an option that cannot be read.
         """
-        known = {name: name for name in get_args(Spending)}
-        if spending not in known:
-            raise UsageError(Argument("spending"), f" is {spending!r}; give one of {', '.join(known)}.")
+        how = read_spending(spending)
         auto = isinstance(looks, str) and looks.strip().lower() == AUTO
         at = () if auto or looks is None else _numbers(looks)
-        return cls(at, auto, known[spending], Question.read(question, names))
+        return cls(at, auto, how, Question.read(question, names))
 
     def decides(self, seeds: int | None, optimizers: int) -> dict[str, Any]:
         """Return what distinguishes these looks in a design. One look at the end adds nothing.

@@ -36,13 +36,22 @@ from surefoot.statistics.permutation import (
     rounding_of,
     signs,
 )
+from surefoot.store.looks import Spending
 
-SPENDING: dict[str, Callable[[float, float], float]] = {
+SPENDING: dict[Spending, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
     "pocock": lambda alpha, t: alpha * log(1 + (e - 1) * t),
     "linear": lambda alpha, t: alpha * t,
 }
 """The alpha spent when a share `t` of the planned seeds is in: little at first, nearly evenly, or in proportion."""
+
+
+def read_spending(text: str) -> Spending:
+    """Return the way of spending of this name; `UsageError` if there is none."""
+    for name in SPENDING:
+        if name == text:
+            return name
+    raise UsageError(Argument("spending"), f" is {text!r}; give one of {', '.join(SPENDING)}.")
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,11 @@ class Looks:
     at: tuple[int, ...]
     planned: int
     assumed: int = 0
-    spending: str = "obrien-fleming"
+    spending: Spending = "obrien-fleming"
     due: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.spending not in SPENDING:
-            raise UsageError(Argument("spending"), f" is {self.spending!r}; expected one of {', '.join(SPENDING)}.")
+        read_spending(self.spending)
         if not self.at or self.at[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.at)):
             raise UsageError(f"looks at {self.at} seeds; expected whole numbers from 1 that rise.")
         count(self.planned, "planned")
@@ -82,7 +90,7 @@ class Looks:
         return tuple(made)
 
 
-def _spent(alpha: float, t: float, spending: str, beyond: int = 0) -> float:
+def _spent(alpha: float, t: float, spending: Spending, beyond: int = 0) -> float:
     """Return the alpha spent at a share `t` of the planned seeds; `beyond` counts looks after these."""
     extra = HELD_BACK * alpha * (1 - 0.5**beyond)
     return SPENDING[spending]((1 - HELD_BACK) * alpha, min(1.0, t)) + extra
@@ -95,7 +103,7 @@ MOST_LOOKS = 4
 """The most looks that `auto` plans: more save little, and each costs power."""
 
 
-def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
+def first_look(seeds: int, spending: Spending, comparisons: int = 1) -> int:
     """Return the fewest of the planned seeds at which a look can find a difference; all of them if none before can.
 
     Args:
@@ -108,7 +116,7 @@ def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
     return next((n for n in fewest if 2.0 ** (1 - n) <= _spent(level, n / seeds, spending)), seeds)
 
 
-def even_looks(seeds: int, spending: str, comparisons: int = 1) -> tuple[int, ...]:
+def even_looks(seeds: int, spending: Spending, comparisons: int = 1) -> tuple[int, ...]:
     """Return up to `MOST_LOOKS` evenly spaced looks, from `first_look` to the most seeds."""
     first = first_look(seeds, spending, comparisons)
     return tuple(sorted({round(at) for at in np.linspace(first, seeds, MOST_LOOKS)}))

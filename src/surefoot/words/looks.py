@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from surefoot.analysis.interim import Interim, Left
-from surefoot.store.looks import LookPlan
+from surefoot.store.looks import LookPlan, Spending
 from surefoot.words.numbers import join, seeds
 
-SPENDING = {"obrien-fleming": "O'Brien and Fleming", "pocock": "Pocock", "linear": "in proportion to the seeds"}
+SPENDING: dict[Spending, str] = {
+    "obrien-fleming": "O'Brien and Fleming",
+    "pocock": "Pocock",
+    "linear": "in proportion to the seeds",
+}
 
 
 def plan_text(plan: LookPlan) -> str:
