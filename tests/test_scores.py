@@ -104,7 +104,7 @@ def test_other_mistakes_are_named(tmp_path):
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00a,b\n")
     with pytest.raises(UsageError, match="no text file"):
         surefoot.judge(tmp_path / "bytes.csv")
-    with pytest.raises(UsageError, match="expected 'max' or 'min'"):
+    with pytest.raises(UsageError, match="better is 'higher'; say which value of the scores is better: max"):
         surefoot.judge(SCORES, better="higher")
     with pytest.raises(UsageError, match="scores are list"):
         surefoot.judge([0.1, 0.2])

@@ -319,7 +319,7 @@ def test_the_best_is_finite_and_the_earlier_of_equals(values, better, winner):
 def test_best_needs_values_and_a_direction():
     with pytest.raises(UsageError, match="no result"):
         best([], "max")
-    with pytest.raises(UsageError, match="say 'max'"):
+    with pytest.raises(UsageError, match="better is 'maximum'; say which value"):
         best([1.0], "maximum")
 
 

@@ -21,7 +21,7 @@ from surefoot.scores.tables import read_csv, read_table
 from surefoot.scores.tensorboard import read_folder
 from surefoot.store.looks import BEST, TakenLook
 from surefoot.store.margin import read_margin
-from surefoot.store.protocol import Better, Metric, Protocol
+from surefoot.store.protocol import Better, Metric, Protocol, read_better
 from surefoot.store.records import Outcome, Record, Status
 from surefoot.suite import Suite
 
@@ -127,8 +127,7 @@ class _Options:
 
 def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
     """Return the summary of each task, by its name."""
-    if options.metric.better not in ("max", "min"):
-        raise UsageError(Argument("better"), f" is {options.metric.better!r}; expected 'max' or 'min'.")
+    read_better(options.metric.better, "the scores")
     path = Path(scores) if isinstance(scores, str | PathLike) else None
     tasks = by_task(_read(path or scores, options))
     earlier = looks(path) if path else {}

@@ -19,7 +19,7 @@ import numpy as np
 from surefoot.errors import Argument, UsageError
 from surefoot.search.space import check_count
 from surefoot.store.design import Search
-from surefoot.store.protocol import Better
+from surefoot.store.protocol import Better, read_better
 from surefoot.store.ranges import Side
 
 Config = Mapping[str, float]
@@ -112,11 +112,9 @@ def best(values: Sequence[float], better: Better) -> int:
 
 
 def _ranked(values: Sequence[float], better: Better) -> list[int]:
-    if better not in ("max", "min"):
-        raise UsageError(f"better={better!r}: say 'max' if a larger value is better (accuracy), 'min' if a smaller.")
     if not values:
         raise UsageError("there is no result to choose from; run the trials first.")
-    sign = -1 if better == "max" else 1
+    sign = -1 if read_better(better, "the validation metric") == "max" else 1
     return sorted(range(len(values)), key=lambda i: (0, sign * values[i]) if isfinite(values[i]) else (1, 0.0))
 
 

@@ -11,13 +11,33 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal, get_args
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 
 VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
 
 Better = Literal["max", "min"]
 """The better direction of a metric: larger or smaller."""
+
+
+def read_better(given: str | None, scores: str) -> Better:
+    """Return the better direction that a user gave.
+
+    Args:
+        given: `max` or `min`.
+        scores: name of what is better then, for the error: "the scores".
+
+    Raises:
+        UsageError: it is neither.
+    """
+    directions: tuple[Better, ...] = get_args(Better)
+    for direction in directions:
+        if direction == given:
+            return direction
+    said = "missing" if given is None else repr(given)
+    which = f"say which value of {scores} is better: max, such as an accuracy, or min, such as a loss."
+    raise UsageError(Argument("better"), f" is {said}; {which}")
+
 
 Order = Literal["shuffled", "frozen"]
 """The order of examples: new in every epoch, or that of the first."""

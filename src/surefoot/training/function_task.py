@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from surefoot.arms.code_hash import digest
-from surefoot.errors import Argument, UsageError
-from surefoot.store.protocol import LOSS, Better, Metric
+from surefoot.errors import UsageError
+from surefoot.store.protocol import LOSS, Better, Metric, read_better
 
 if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
@@ -60,19 +60,14 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
         raise UsageError(
             f"train is {train!r}; give a function of one argument, as in def train(run): ..., which trains once."
         )
-    if better not in ("max", "min"):
-        raise UsageError(
-            Argument("better"),
-            f" is {'missing' if better is None else repr(better)}; say which value of what the training reports is "
-            "better: max, such as an accuracy, or min, such as a loss.",
-        )
+    direction = read_better(better, "what the training reports")
     if metric is not None and not isinstance(metric, str):
         raise UsageError(
             f"metric is a {type(metric).__name__}; a training function computes and reports its values itself, so "
             "give what they are called, such as metric='AUROC'."
         )
     own = getattr(train, "__name__", type(train).__name__).strip("<>")
-    return FunctionTask(name or own, train, _metric(metric, better), digest(train))
+    return FunctionTask(name or own, train, _metric(metric, direction), digest(train))
 
 
 def _needed(thing: Any) -> list[str]:
