@@ -7,11 +7,12 @@ as the largest tensor.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from math import prod
 from pathlib import Path
+
+import psutil
 
 from surefoot.bench.cases import BenchCase
 from surefoot.bench.shapes import ParameterSet
@@ -40,27 +41,17 @@ def check(sets: Sequence[ParameterSet], cases: Sequence[BenchCase], size: int, *
     free = available()
     for parameters in sets:
         most = max(needed(parameters, case, size, jax=jax) for case in cases)
-        if free is not None and most > free:
+        if most > free:
             raise UsageError(
                 f"the set {parameters.name} needs about {most / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
                 "free; choose a smaller set, or fewer rules."
             )
 
 
-def available() -> int | None:
-    """Return the bytes that this process may still take; None where the system does not say."""
-    limits = [limit for limit in (_of_machine(), _of_container()) if limit is not None]
-    return min(limits, default=None)
-
-
-def _of_machine() -> int | None:
-    with suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    with suppress(ValueError, OSError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+def available() -> int:
+    """Return the bytes that this process may still take."""
+    of_machine, of_container = int(psutil.virtual_memory().available), _of_container()
+    return of_machine if of_container is None else min(of_machine, of_container)
 
 
 def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -24,13 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from surefoot.statistics.intervals import ALPHA
+
 SMOOTHING = 0.5
 """Decades of learning rate over which the running median is taken."""
 
 LEVEL_DECADES = 1.0
 """Decades at the lower end in which nothing is learned yet."""
 
-ALPHA = 0.05
 BEGUN = 0.1
 """The share of the largest mean fall from which on the loss counts as falling."""
 
