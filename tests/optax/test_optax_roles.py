@@ -68,12 +68,16 @@ def test_overrides_are_by_path_or_by_a_function():
     made = roles(FLAX, overrides={"*.query.kernel": "hidden"})["params.block_0.attention.query.kernel"]
     assert made.role == "hidden"
     assert made.reason.startswith("overrides say so ('*.query.kernel'), and not other; three axes")
+    made = roles(PLAIN, head=(), overrides={"*": "rest", "Dense_0.*": "norm"})["Dense_0.kernel"]
+    assert made == ("norm", "overrides say so ('Dense_0.*'), and not hidden; by its name and two axes")
     made = labels(PLAIN, head=(), overrides=lambda path, _: "rest" if "Dense_0" in path else None)
     assert made == {"Dense_0": {"kernel": "rest", "bias": "rest"}, "Dense_1": {"kernel": "matrices"}}
     with pytest.raises(UsageError, match="unknown parameter in overrides"):
         roles(PLAIN, head=(), overrides={"Dense_7.kernel": "rest"})
     with pytest.raises(UsageError, match="and its shape, 4, is no matrix"):
         roles(PLAIN, head=(), overrides={"Dense_0.bias": "matrices"})
+    with pytest.raises(UsageError, match="and its shape, 4, is no matrix"):
+        roles(PLAIN, head=(), overrides={"Dense_0.*": "matrices", "Dense_0.bias": "rest"})
 
 
 def test_multi_transform_steps_each_by_its_rule():

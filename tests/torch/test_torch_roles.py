@@ -169,6 +169,13 @@ class TestOverrides:
         model = found(mlp(), overrides=lambda _, p: "other" if p.shape == (6, 6) else None)
         assert model == {**found(mlp()), "2.weight": "other"}
 
+    def test_of_two_patterns_that_fit_the_last_holds(self):
+        one = placed(mlp(), "2.weight", overrides={"*": "rest", "2.*": "embedding"})
+        assert (one.role, one.reason) == (
+            "embedding",
+            "overrides say so ('2.*'), and not hidden; by its module, Linear",
+        )
+
     @pytest.mark.parametrize(
         ("options", "words"),
         [

@@ -39,7 +39,8 @@ def check_blocks(
     if not isinstance(blocks, Mapping):
         raise UsageError(f"blocks={blocks!r} names no parameters; give patterns of paths, {{'*qkv*': 3}}, say.")
     names = dict.fromkeys(shapes, ())
-    for path in dict.fromkeys(path for pattern in blocks for path in sorted(fitting(names, pattern, "blocks"))):
+    fits = [sorted(fitting(names, pattern, "parameter in blocks")) for pattern in blocks]
+    for path in dict.fromkeys(path for paths in fits for path in paths):
         rule, shape = rule_of(path), shapes[path]
         if rule.shape != "matrix" or len(shape) < 2:
             raise UsageError(f"blocks are given of {path}, which {rule.name} steps, not as a matrix; leave them out.")

@@ -7,9 +7,9 @@ tree of JAX. A matrix rule takes what is a matrix for certain, and the usual dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from surefoot.errors import UsageError, unknown
 
@@ -21,6 +21,16 @@ class Role(NamedTuple):
     is_matrix: bool = False
     decays: bool = True
 
+
+class FoundRole(NamedTuple):
+    """The role of a parameter, a name of `ROLES`, and the reason."""
+
+    role: str
+    reason: str
+
+
+Overrides = Mapping[str, str] | Callable[[str, Any], str | None]
+"""Roles by patterns of names, or a function of a name and its parameter."""
 
 ROLES: Mapping[str, Role] = {
     "hidden": Role("a matrix from one hidden layer to the next", is_matrix=True),
@@ -74,9 +84,53 @@ def said_role(name: str, shape: Iterable[int], said: str) -> str:
     return role
 
 
-def fitting(names: Mapping[str, Iterable[str]], pattern: str, argument: str) -> set[str]:
+def fitting(names: Mapping[str, Iterable[str]], pattern: str, kind: str) -> set[str]:
     """Return the names that a pattern fits, each with its other names; `UsageError` without any."""
     fits = {name for name, others in names.items() if any(fnmatchcase(one, pattern) for one in (name, *others))}
     if not fits:
-        raise unknown(f"parameter in {argument}", pattern, names)
+        raise unknown(kind, pattern, names)
     return fits
+
+
+def heads_said(layers: Mapping[str, Iterable[str]], head: str | Sequence[str]) -> dict[str, str]:
+    """Return the layers that `head=` names, each with the reason; `UsageError` if a pattern fits none."""
+    patterns = [head] if isinstance(head, str) else head
+    return {name: "head= says so" for pattern in patterns for name in fitting(layers, pattern, "layer in head")}
+
+
+def overridden(
+    found: Mapping[str, FoundRole],
+    values: Mapping[str, Any],
+    overrides: Overrides,
+    others: Mapping[str, Iterable[str]] | None = None,
+) -> dict[str, FoundRole]:
+    """Return each parameter's role, with what overrides say of it. Of several patterns that fit, the last holds.
+
+    Args:
+        found: the role of each parameter, by its name.
+        values: the parameters.
+        overrides: what the user says.
+        others: the other names of each, that patterns may fit too.
+
+    Raises:
+        UsageError: a pattern that fits nothing; a role that cannot be.
+    """
+    if callable(overrides):
+        answers = [(name, overrides(name, value), "a function") for name, value in values.items()]
+    else:
+        names, kind = others or dict.fromkeys(values, ()), "parameter in overrides"
+        answers = [(name, said, repr(p)) for p, said in overrides.items() for name in fitting(names, p, kind)]
+    made = dict(found)
+    for name, said, by in answers:
+        if said:
+            role, before = said_role(name, getattr(values[name], "shape", ()), said), found[name]
+            made[name] = FoundRole(role, f"overrides say so ({by}), and not {before.role}; {before.reason}")
+    return made
+
+
+def no_matrix(parameter: str, told_by: str, *, key: str = "PATH", one: str = "rule") -> UsageError:
+    """Return the error of a split whose model has no matrix, in the nouns of a front-end."""
+    return UsageError(
+        f"no {parameter} is a hidden matrix (`surefoot.{told_by}` says what they are); use the {one} of the rest "
+        f"alone, or say otherwise by overrides={{{key!r}: 'matrices'}}."
+    )

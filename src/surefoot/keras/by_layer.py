@@ -5,32 +5,31 @@ Keras writes kernels as inputs by outputs, and convolutions with the outputs las
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from keras import layers
 
-from surefoot.errors import UsageError, unknown
-from surefoot.frontends.roles import HEADS, NAMED_EMBEDDING, fitting, is_vector, said_role, shape_text
+from surefoot.errors import UsageError
+from surefoot.frontends.roles import (
+    HEADS,
+    NAMED_EMBEDDING,
+    FoundRole,
+    Overrides,
+    heads_said,
+    is_vector,
+    overridden,
+    shape_text,
+)
 
 KERNELS = ("kernel", "recurrent_kernel")
 NO_MATRIX = ("Depthwise", "Separable", "Transpose")
 """Convolutions whose kernel is no matrix of outputs by all else."""
 
-Overrides = Mapping[str, str] | Callable[[str, Any], str | None]
-
-
-class VariableRole(NamedTuple):
-    """The role of a variable, a name of `surefoot.frontends.roles.ROLES`, and the reason."""
-
-    role: str
-    reason: str
-
 
 def roles(
     model: Any, *, head: str | Sequence[str] | None = None, overrides: Overrides | None = None
-) -> dict[str, VariableRole]:
+) -> dict[str, FoundRole]:
     """Return the role of each trainable variable by its path, `mlp/dense/kernel`, with the reason.
 
     Args:
@@ -55,7 +54,7 @@ def roles(
     heads = _heads([layer for layer, v in owners.values() if v.name in KERNELS], head)
     places = {v.path: (layer, v) for layer, v in owners.values()}
     found = {path: _read(layer, v, heads, stems[:1]) for path, (layer, v) in places.items()}
-    return {**found, **dict(_overridden({path: v for path, (_, v) in places.items()}, found, overrides or {}))}
+    return overridden(found, {path: v for path, (_, v) in places.items()}, overrides or {})
 
 
 def _layers(model: Any) -> list[Any]:
@@ -73,52 +72,32 @@ def _heads(kernels: Sequence[Any], head: str | Sequence[str] | None) -> dict[int
         called = [layer for layer in kernels if layer.name in HEADS]
         last = {id(layer): "the last layer" for layer in kernels[-1:]}
         return {id(layer): "by its name" for layer in called} or last
-    reasons = {}
-    for pattern in [head] if isinstance(head, str) else head:
-        fits = [layer for layer in kernels if fnmatchcase(layer.name, pattern)]
-        if not fits:
-            raise unknown("layer in head", pattern, [layer.name for layer in kernels])
-        reasons.update({id(layer): "head= says so" for layer in fits})
-    return reasons
+    said = heads_said(dict.fromkeys((layer.name for layer in kernels), ()), head)
+    return {id(layer): said[layer.name] for layer in kernels if layer.name in said}
 
 
-def _read(layer: Any, variable: Any, heads: Mapping[int, str], stem: Sequence[Any]) -> VariableRole:
+def _read(layer: Any, variable: Any, heads: Mapping[int, str], stem: Sequence[Any]) -> FoundRole:
     kind, name, shape = type(layer).__name__, variable.name, variable.shape
     if "Embedding" in kind and not is_vector(shape):
-        return VariableRole("embedding", f"by its layer, {kind}")
+        return FoundRole("embedding", f"by its layer, {kind}")
     if "Normalization" in kind or ("norm" in kind.lower() and is_vector(shape)):
-        return VariableRole("norm", f"by its layer, {kind}")
+        return FoundRole("norm", f"by its layer, {kind}")
     if "bias" in name and is_vector(shape):
-        return VariableRole("bias", f"by its name, in {kind}")
+        return FoundRole("bias", f"by its name, in {kind}")
     if name in KERNELS and id(layer) in heads:
-        return VariableRole("head", f"{heads[id(layer)]} ({kind})")
+        return FoundRole("head", f"{heads[id(layer)]} ({kind})")
     if name not in KERNELS and NAMED_EMBEDDING.search(name):
-        return VariableRole("embedding", f"by its name, in {kind}")
+        return FoundRole("embedding", f"by its name, in {kind}")
     if is_vector(shape):
-        return VariableRole("gain", f"by its shape, {shape_text(shape)}")
+        return FoundRole("gain", f"by its shape, {shape_text(shape)}")
     return _kernel(layer, kind, name, shape, stem)
 
 
-def _kernel(layer: Any, kind: str, name: str, shape: Sequence[int], stem: Sequence[Any]) -> VariableRole:
+def _kernel(layer: Any, kind: str, name: str, shape: Sequence[int], stem: Sequence[Any]) -> FoundRole:
     if _is_conv(layer) and not any(word in kind for word in NO_MATRIX):
         first = any(layer is one for one in stem)
-        return VariableRole("first conv" if first else "conv", f"{'the first, ' if first else ''}by its layer, {kind}")
+        return FoundRole("first conv" if first else "conv", f"{'the first, ' if first else ''}by its layer, {kind}")
     known = isinstance(layer, layers.Dense | layers.EinsumDense) or hasattr(layer, "recurrent_kernel")
     if name in KERNELS and known and len(shape) == 2:
-        return VariableRole("hidden", f"by its layer, {kind}")
-    return VariableRole("other", f"in a layer of unknown kind, {kind} ({shape_text(shape)}); set it by overrides=")
-
-
-def _overridden(
-    variables: Mapping[str, Any], found: Mapping[str, VariableRole], overrides: Overrides
-) -> Iterator[tuple[str, VariableRole]]:
-    if callable(overrides):
-        answers = [(path, overrides(path, variable), "a function") for path, variable in variables.items()]
-    else:
-        names = dict.fromkeys(variables, ())
-        every = [(fitting(names, pattern, "overrides"), pattern, role) for pattern, role in overrides.items()]
-        answers = [(path, role, repr(pattern)) for fits, pattern, role in every for path in fits]
-    for path, said, by in answers:
-        if said:
-            role, before = said_role(path, variables[path].shape, said), found[path]
-            yield path, VariableRole(role, f"overrides say so ({by}), and not {before.role}; {before.reason}")
+        return FoundRole("hidden", f"by its layer, {kind}")
+    return FoundRole("other", f"in a layer of unknown kind, {kind} ({shape_text(shape)}); set it by overrides=")

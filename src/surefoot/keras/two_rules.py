@@ -17,10 +17,10 @@ from keras import ops
 from surefoot.errors import UsageError
 from surefoot.frontends.blocks import blocks_of, check_blocks
 from surefoot.frontends.matrices import Blocks
-from surefoot.frontends.roles import ROLES, part_of
+from surefoot.frontends.roles import ROLES, Overrides, no_matrix, part_of
 from surefoot.keras.any_rule import RuleOptimizer
 from surefoot.keras.base import register
-from surefoot.keras.by_layer import Overrides, roles
+from surefoot.keras.by_layer import roles
 
 Part = Any
 """A Keras optimizer, a `Rule`, or the name of one."""
@@ -60,10 +60,7 @@ def split(
     found = roles(model, head=head, overrides=overrides)
     mine = {v.path: tuple(v.shape) for v in model.trainable_variables if part_of(found[v.path].role) == "matrices"}
     if not mine:
-        raise UsageError(
-            f"no variable of {model.name} is a hidden matrix (`surefoot.keras.roles` says what they are); use the "
-            "optimizer of the rest alone, or say otherwise by overrides={'PATH': 'matrices'}."
-        )
+        raise no_matrix(f"variable of {model.name}", "keras.roles", one="optimizer")
     children = {name: _optimizer(name, given) for name, given in (("matrices", matrices), ("rest", rest))}
     parted = _parted(children["matrices"], mine, blocks or {})
     placed = [(v.name, tuple(v.shape), found[v.path].role, parted.get(v.path, 1)) for v in model.trainable_variables]

@@ -6,14 +6,23 @@ Flax, Haiku and Equinox give, and of what they leave open the user is asked: whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 
-from surefoot.errors import UsageError, unknown
-from surefoot.frontends.roles import HEADS, NAMED_EMBEDDING, fitting, is_vector, part_of, said_role, shape_text
+from surefoot.errors import UsageError
+from surefoot.frontends.roles import (
+    HEADS,
+    NAMED_EMBEDDING,
+    FoundRole,
+    Overrides,
+    heads_said,
+    is_vector,
+    overridden,
+    part_of,
+    shape_text,
+)
 from surefoot.optax.leaves import described, dtype_of, moves
 
 KERNELS = ("kernel", "w", "weight")
@@ -22,19 +31,10 @@ QKV = ("qkv", "qkv_proj", "to_qkv", "wqkv", "c_attn", "in_proj", "query_key_valu
 FEW = 4
 """The most input channels of a convolution that sees an image."""
 
-Overrides = Mapping[str, str] | Callable[[str, Any], str | None]
-
-
-class LeafRole(NamedTuple):
-    """The role of a leaf, a name of `surefoot.frontends.roles.ROLES`, and the reason."""
-
-    role: str
-    reason: str
-
 
 def roles(
     params: Any, *, head: str | Sequence[str] | None = None, overrides: Overrides | None = None
-) -> dict[str, LeafRole]:
+) -> dict[str, FoundRole]:
     """Return the role of each leaf by its path, `params.Dense_0.kernel`, with the reason.
 
     Args:
@@ -50,8 +50,7 @@ def roles(
     leaves = {path_text(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
     heads = _heads([*leaves], head)
     made = {path: _read(path.split("."), described(leaf), heads) for path, leaf in leaves.items()}
-    said = _said(leaves, overrides or {})
-    return {path: _changed(path, leaves[path], found, said.get(path)) for path, found in made.items()}
+    return overridden(made, leaves, overrides or {})
 
 
 def labels(params: Any, *, head: str | Sequence[str] | None = None, overrides: Overrides | None = None) -> Any:
@@ -93,13 +92,12 @@ def _heads(paths: Sequence[str], head: str | Sequence[str] | None) -> Mapping[st
                 f"output head; name it, as in head={([*layers] or ['out'])[-1]!r}, or say head=() if there is none."
             )
         return called
-    reasons = {}
-    for pattern in [head] if isinstance(head, str) else head:
-        fits = [path for path in layers if fnmatchcase(path, pattern) or fnmatchcase(path, f"*.{pattern}")]
-        if not fits:
-            raise unknown("layer in head", pattern, layers)
-        reasons.update(dict.fromkeys(fits, "head= says so"))
-    return reasons
+    return heads_said({path: _ends(path) for path in layers}, head)
+
+
+def _ends(path: str) -> list[str]:
+    parts = path.split(".")
+    return [".".join(parts[i:]) for i in range(1, len(parts))]
 
 
 def _called_head(parts: Sequence[str]) -> bool:
@@ -108,45 +106,28 @@ def _called_head(parts: Sequence[str]) -> bool:
     return named in HEADS
 
 
-def _read(parts: Sequence[str], leaf: Any, heads: Mapping[str, str]) -> LeafRole:
+def _read(parts: Sequence[str], leaf: Any, heads: Mapping[str, str]) -> FoundRole:
     name, owner, shape = parts[-1].lower(), parts[-2].lower() if len(parts) > 1 else "", leaf.shape
     normalizes = "norm" in owner or owner.startswith(("ln", "bn"))
     if not moves(dtype_of(leaf)):
-        return LeafRole("other", "no weight, by its kind of number")
+        return FoundRole("other", "no weight, by its kind of number")
     if is_vector(shape) and (normalizes or name in BIASES):
-        return LeafRole("norm" if normalizes else "bias", "by its name")
+        return FoundRole("norm" if normalizes else "bias", "by its name")
     if len(shape) < 4 and not is_vector(shape) and ("embed" in owner or NAMED_EMBEDDING.search(name)):
-        return LeafRole("embedding", "by its name")
+        return FoundRole("embedding", "by its name")
     if name in KERNELS and (reason := heads.get(".".join(parts[:-1]))):
-        return LeafRole("head", reason)
+        return FoundRole("head", reason)
     if is_vector(shape):
-        return LeafRole("gain", f"by its shape, {shape_text(shape)}")
-    return _kernel(parts, shape) if name in KERNELS else LeafRole("other", "by no name that is known; say overrides=")
+        return FoundRole("gain", f"by its shape, {shape_text(shape)}")
+    return _kernel(parts, shape) if name in KERNELS else FoundRole("other", "by no name that is known; say overrides=")
 
 
-def _kernel(parts: Sequence[str], shape: Sequence[int]) -> LeafRole:
+def _kernel(parts: Sequence[str], shape: Sequence[int]) -> FoundRole:
     owner = parts[-2].lower() if len(parts) > 1 else ""
     if len(shape) == 2:
-        return LeafRole("qkv" if owner in QKV else "hidden", "by its name and two axes")
+        return FoundRole("qkv" if owner in QKV else "hidden", "by its name and two axes")
     if len(shape) == 3 and "conv" not in owner:
-        return LeafRole("other", "three axes, and not by its name a convolution; say overrides=")
+        return FoundRole("other", "three axes, and not by its name a convolution; say overrides=")
     if shape[-2] <= FEW or "patch" in owner or "stem" in owner:
-        return LeafRole("first conv", f"a convolution of {shape[-2]} inputs, or by its name")
-    return LeafRole("conv", f"by its name and {len(shape)} axes")
-
-
-def _said(leaves: Mapping[str, Any], overrides: Overrides) -> dict[str, tuple[str, str]]:
-    """Return what overrides say of each leaf, and by what."""
-    if callable(overrides):
-        answers = {path: overrides(path, leaf) for path, leaf in leaves.items()}
-        return {path: (role, "a function") for path, role in answers.items() if role}
-    names = dict.fromkeys(leaves, ())
-    every = [(fitting(names, pattern, "overrides"), pattern, role) for pattern, role in overrides.items()]
-    return {path: (role, repr(pattern)) for fits, pattern, role in every for path in fits}
-
-
-def _changed(path: str, leaf: Any, found: LeafRole, said: tuple[str, str] | None) -> LeafRole:
-    if said is None:
-        return found
-    role = said_role(path, described(leaf).shape, said[0])
-    return LeafRole(role, f"overrides say so ({said[1]}), and not {found.role}; {found.reason}")
+        return FoundRole("first conv", f"a convolution of {shape[-2]} inputs, or by its name")
+    return FoundRole("conv", f"by its name and {len(shape)} axes")

@@ -11,8 +11,7 @@ from typing import Any
 import jax
 import optax
 
-from surefoot.errors import UsageError
-from surefoot.frontends.roles import ROLES, part_of
+from surefoot.frontends.roles import ROLES, no_matrix, part_of
 from surefoot.optax.by_path import path_text, roles
 
 Part = Callable[..., optax.GradientTransformationExtraArgs]
@@ -40,10 +39,7 @@ def two_rules(matrices: Part, rest: Part, *, about: Mapping[str, Any]) -> optax.
     def label(tree: Any) -> Any:
         found.update({path: one.role for path, one in roles(tree, **about).items()})
         if not any(ROLES[role].is_matrix for role in found.values()):
-            raise UsageError(
-                "no weight is a hidden matrix (`surefoot.optax.roles` says what they are); use the rule of the rest "
-                "alone, or say otherwise by overrides={'PATH': 'matrices'}."
-            )
+            raise no_matrix("weight", "optax.roles")
         return of_each(tree, part_of)
 
     def decays(tree: Any) -> Any:

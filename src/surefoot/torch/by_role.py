@@ -11,12 +11,12 @@ from typing import Any
 from torch import nn
 
 from surefoot.errors import UsageError, unknown
-from surefoot.frontends.roles import ROLES
+from surefoot.frontends.roles import ROLES, Overrides, no_matrix
 from surefoot.rule import Rule
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
 from surefoot.torch.group_settings import Group
-from surefoot.torch.roles import Blocks, Overrides, Placed, roles
+from surefoot.torch.roles import Blocks, Placed, roles
 
 Chosen = str | Rule | type[RuleOptimizer]
 """A rule by its name, a rule, or a class of `surefoot.torch`."""
@@ -113,10 +113,7 @@ def split(
     mine = [group for group in made if ROLES[group["role"]].is_matrix]
     others = [group for group in made if not ROLES[group["role"]].is_matrix]
     if not mine:
-        raise UsageError(
-            f"no parameter of {type(model).__name__} is a hidden matrix (`surefoot.torch.groups` says what they are); "
-            "use the rule of the rest alone, or say otherwise by overrides={'NAME': 'matrices'}."
-        )
+        raise no_matrix(f"parameter of {type(model).__name__}", "torch.groups", key="NAME")
     children = {"matrices": _child(mine, *_named(matrices, rule))}
     if others:
         children["rest"] = _child(others, *_part(rest, "adamw"))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from surefoot.errors import UsageError, unknown
-from surefoot.frontends.roles import HEADS, is_vector
+from surefoot.errors import UsageError
+from surefoot.frontends.roles import HEADS, heads_said, is_vector
 
 TRANSPOSED_CONVS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED_CONVS)
@@ -154,13 +153,8 @@ class Heads:
         return "; the last layer, but one of a stack: head= can name a head" if last else ""
 
     def _given(self, given: str | Sequence[str]) -> dict[int, str]:
-        reasons = {}
-        for pattern in [given] if isinstance(given, str) else given:
-            fits = [use for use in self.layers if fnmatchcase(use.path, pattern)]
-            if not fits:
-                raise unknown("layer in head", pattern, [use.path for use in self.layers])
-            reasons.update({id(use.module): "head= says so" for use in fits})
-        return reasons
+        said = heads_said(dict.fromkeys((use.path for use in self.layers), ()), given)
+        return {id(use.module): said[use.path] for use in self.layers if use.path in said}
 
     def _found(self, model: nn.Module) -> dict[int, str]:
         says = getattr(model, "get_output_embeddings", None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from surefoot.errors import UsageError
-from surefoot.frontends.roles import NAMED_EMBEDDING, ROLES, fitting, said_role, shape_text
+from surefoot.frontends.roles import NAMED_EMBEDDING, ROLES, FoundRole, Overrides, fitting, overridden, shape_text
 from surefoot.torch.layers import CONVS, TRANSPOSED_CONVS, Heads, Use, is_linear, owners, stacked
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -26,9 +26,6 @@ NAMED_QKV = re.compile(r"(^|\.)(in_proj|qkv|qkv_proj|to_qkv|wqkv|c_attn|query_ke
 
 Blocks = int | tuple[int, ...]
 """Matrices of one parameter along its outputs: a count of equal ones, or their heights."""
-
-
-Overrides = Mapping[str, str] | Callable[[str, Tensor], str | None]
 
 
 @dataclass(frozen=True)
@@ -190,25 +187,15 @@ def _hinted(one: Placed) -> Placed:
 
 
 def _overridden(placed: Sequence[Placed], overrides: Overrides) -> list[Placed]:
-    if callable(overrides):
-        said = [overrides(one.name, one.parameter) for one in placed]
-        return [_changed(one, role, "a function") if role else one for one, role in zip(placed, said, strict=True)]
-    made = list(placed)
-    for pattern, role in overrides.items():
-        fits = _fitting(placed, pattern, "overrides")
-        made = [_changed(one, role, repr(pattern)) if one.name in fits else one for one in made]
-    return made
-
-
-def _changed(one: Placed, said: str, by: str) -> Placed:
-    role = said_role(one.name, one.parameter.shape, said)
-    return replace(one, role=role, reason=f"overrides say so ({by}), and not {one.role}; {one.reason}")
+    found = {one.name: FoundRole(one.role, one.reason) for one in placed}
+    made = overridden(found, {one.name: one.parameter for one in placed}, overrides, _names(placed))
+    return [replace(one, **made[one.name]._asdict()) for one in placed]
 
 
 def _in_blocks(placed: Sequence[Placed], blocks: Mapping[str, Blocks]) -> list[Placed]:
     made = list(placed)
     for pattern, parts in blocks.items():
-        fits = _fitting(placed, pattern, "blocks")
+        fits = fitting(_names(placed), pattern, "parameter in blocks")
         made = [_parted(one, parts) if one.name in fits else one for one in made]
     return made
 
@@ -224,5 +211,5 @@ def _parted(one: Placed, given: Blocks | Sequence[int]) -> Placed:
     return replace(one, blocks=parts, reason=f"{one.reason}; parted by blocks=")
 
 
-def _fitting(placed: Sequence[Placed], pattern: str, argument: str) -> set[str]:
-    return fitting({one.name: one.others for one in placed}, pattern, argument)
+def _names(placed: Sequence[Placed]) -> dict[str, tuple[str, ...]]:
+    return {one.name: one.others for one in placed}
