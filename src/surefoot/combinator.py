@@ -26,7 +26,7 @@ from surefoot.about import About
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.mathops import Array
-from surefoot.rule import Evaluate, Rule, Slot, Step, keywords, positional
+from surefoot.rule import Evaluate, Rule, Slot, Step, arguments
 from surefoot.update import decayed_before, decayed_inside
 
 KINDS = ("g", "step", "w")
@@ -160,7 +160,7 @@ class Combinator:
     @functools.cached_property
     def _sees(self) -> bool:
         """Whether the function takes the weight as well."""
-        return "w" in positional(self.function)[1:]
+        return "w" in arguments(self.function)[0][1:]
 
     def _run(self, *first: Any, w: Array, state: Any, t: Array, hyper: Mapping[str, Any]) -> Any:
         arrays = (*first, w, state, t) if self._sees else (*first, state, t)
@@ -201,7 +201,7 @@ def combinator(
     """
 
     def decorate(function: Callable[..., Any]) -> Combinator:
-        name, given, first = function.__name__, keywords(function), positional(function)[0]
+        name, ((first, *_), given) = function.__name__, arguments(function)
         if first not in KINDS:
             raise UsageError(f"combinator {name} takes {first!r} first; write g, step or w: what it changes.")
         for keyword in given:

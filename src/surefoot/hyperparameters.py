@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.errors import UsageError
+from surefoot.mathops import Array
 
 
 @dataclass(frozen=True)
@@ -192,3 +193,14 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "decay_by_lr": _switch("decoupled decay is multiplied by the learning rate, not only by its schedule"),
 }
+
+
+def schedule(lr: Array, base_lr: float | None) -> Array:
+    """Return how far a schedule has scaled the learning rate.
+
+    `base_lr` is the rate the optimizer was made with. If that was zero (a warm-up that starts from nothing) there is
+    nothing to scale by: the factor is 1 while the rate is above zero, and 0 at zero, so that nothing moves.
+    """
+    if base_lr is None:
+        return 1.0
+    return lr / base_lr if base_lr else float(bool(lr))

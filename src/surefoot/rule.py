@@ -5,9 +5,9 @@
 
 The function sees one weight (or an array of independent weights): its gradient `g`, its state slots, its own step
 count `t` (from 1), and the hyperparameters; `(g, w, state, t, *, ...)` sees the weight too. The weight moves by
-`-rate * direction`. The decorator `@rule` adds what
-a reader and a machine need to know besides: name, state slots, hyperparameters with defaults, source. The function
-stays callable on floats, NumPy arrays and torch tensors; engines and front-ends only ever call it.
+`-rate * direction`. The decorator `@rule` adds what a reader and a machine need to know besides: name, state slots,
+hyperparameters with defaults, source. The function stays callable on floats, NumPy arrays and torch tensors; engines
+and front-ends only ever call it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -44,7 +45,6 @@ SET_BY_FRONT_END = ("base_lr", "gradient_factor", "ema")
 
 WEIGHT = "weight"
 """The start of a slot that begins as a copy of the weight."""
-
 
 Evaluate = Callable[[Array, Any, Mapping[str, Any]], Array]
 """`(w, state, hyper)` to the weights of an evaluation, where they are not the training weights."""
@@ -232,12 +232,27 @@ class Rule:
 
     def numbers(self, hyper: Mapping[str, Any]) -> frozenset[str]:
         """Return the slots in use that are one number for a tensor, or for the optimizer."""
-        return frozenset(slot.name for slot in self.active(hyper) if slot.per in ("tensor", "optimizer"))
+        return self.single.intersection(slot.name for slot in self.active(hyper))
 
-    @property
+    @cached_property
+    def per(self) -> Mapping[str, str]:
+        """What there is one of each slot for, in use or not: see `Slot.per`."""
+        return {slot.name: slot.per for slot in (*self.slots, *SLOTS_AROUND)}
+
+    @cached_property
+    def each_weight(self) -> frozenset[str]:
+        """The slots with a value for each weight, in use or not."""
+        return frozenset(slot for slot, per in self.per.items() if per == "weight")
+
+    @cached_property
+    def single(self) -> frozenset[str]:
+        """The slots that are one number for a tensor, or for the optimizer, in use or not."""
+        return frozenset(slot for slot, per in self.per.items() if per in ("tensor", "optimizer"))
+
+    @cached_property
     def shared(self) -> frozenset[str]:
         """The slots that are one number for the whole optimizer."""
-        return frozenset(slot.name for slot in self.slots if slot.per == "optimizer")
+        return frozenset(slot for slot, per in self.per.items() if per == "optimizer")
 
     @property
     def title(self) -> str:
@@ -341,7 +356,7 @@ def rule(
     """
 
     def decorate(function: Callable[..., Step]) -> Rule:
-        name, own, arrays = function.__name__, keywords(function), positional(function)
+        name, (arrays, own) = function.__name__, arguments(function)
         if len(arrays) not in (3, 4):
             raise UsageError(
                 f"rule {name} takes ({', '.join(arrays)}); write (g, state, t, *, ...) or (g, w, state, t, *, ...)."
@@ -373,24 +388,8 @@ def rule(
     return decorate
 
 
-def positional(function: Callable[..., Any]) -> list[str]:
-    """Return the names of a function's arguments that are not keywords: arrays, state and step count."""
-    parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
-
-
-def keywords(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return a function's keywords, which are hyperparameters, with their defaults."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
-
-
-def schedule(lr: Array, base_lr: float | None) -> Array:
-    """Return how far a schedule has scaled the learning rate.
-
-    `base_lr` is the rate the optimizer was made with. If that was zero (a warm-up that starts from nothing) there is
-    nothing to scale by: the factor is 1 while the rate is above zero, and 0 at zero, so that nothing moves.
-    """
-    if base_lr is None:
-        return 1.0
-    return lr / base_lr if base_lr else float(bool(lr))
+def arguments(function: Callable[..., Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the names of a function's arrays, and its keywords, which are hyperparameters, with their defaults."""
+    parameters, keyword = inspect.signature(function).parameters.values(), inspect.Parameter.KEYWORD_ONLY
+    arrays = [p.name for p in parameters if p.kind is not keyword]
+    return arrays, {p.name: p.default for p in parameters if p.kind is keyword}

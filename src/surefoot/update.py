@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from surefoot.hyperparameters import schedule
 from surefoot.mathops import Array, clip, where
-from surefoot.rule import Rule, Step, schedule
+from surefoot.rule import Rule, Step
 
 
 class Update(NamedTuple):

@@ -158,7 +158,7 @@ def fit(given: Handover, target: Handover) -> Handover:
 
 def apart(rule: Rule) -> frozenset[str]:
     """Return the slots of a rule that lie unlike a parameter: see `Handover.numbers`."""
-    return frozenset(slot.name for slot in rule.slots if slot.per not in ("weight", "optimizer"))
+    return frozenset(rule.per) - rule.each_weight - rule.shared
 
 
 def both(name: str, children: Iterable[str]) -> str:

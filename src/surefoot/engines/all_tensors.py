@@ -113,6 +113,6 @@ def one(rule: Rule, name: str, found: Sequence[Any]) -> float:
 
 
 def _based(hyper: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return hyperparameters with a `base_lr` above zero, to the same effect: see `rule.schedule`."""
+    """Return hyperparameters with a `base_lr` above zero, to the same effect: see `hyperparameters.schedule`."""
     zero = hyper["base_lr"] is not None and not hyper["base_lr"]
     return {**hyper, "base_lr": hyper["lr"] or 1.0} if zero else hyper

@@ -9,7 +9,7 @@ decoded before and encoded after a step.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -96,12 +96,6 @@ def evaluation_weight(
     return made.to(weight.dtype, copy=True)
 
 
-@lru_cache(maxsize=1024)
-def numbers_of(rule: Rule) -> frozenset[str]:
-    """Return the slots of a rule that are numbers: of a tensor, or of the optimizer."""
-    return frozenset(slot.name for slot in rule.slots if slot.per in ("tensor", "optimizer"))
-
-
 def check_apart(part: TensorPart) -> None:
     """Raise torch's own error if a tensor's weights share memory."""
     for x in (part.weight, *part.state.values()):
@@ -111,7 +105,7 @@ def check_apart(part: TensorPart) -> None:
 
 def widened(rule: Rule, part: TensorPart) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return a part's weight, gradient and state in the precision of the computation."""
-    dtype, numbers = _COMPUTE.get(part.weight.dtype, part.weight.dtype), numbers_of(rule)
+    dtype, numbers = _COMPUTE.get(part.weight.dtype, part.weight.dtype), rule.single
     read = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in part.state.items()}
     state = {slot: x if slot in numbers else x.to(dtype) for slot, x in read.items()}
     return part.weight.to(dtype), part.gradient.to(dtype), state
@@ -168,7 +162,7 @@ def _rounded(
     rule: Rule, part: TensorPart, weight: Tensor, slots: Mapping[str, Any], random: Random | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return a new weight and state in the kinds of the old ones, numbers of a tensor last."""
-    numbers, olds = numbers_of(rule), (part.gradient, *part.state.values())
+    numbers, olds = rule.single, (part.gradient, *part.state.values())
 
     def rounded(value: Tensor, old: SlotValue, k: int) -> Tensor:
         if isinstance(old, Blocks):

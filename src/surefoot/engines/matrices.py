@@ -16,7 +16,7 @@ from torch import Tensor
 from surefoot.bundle import Bundle, members
 from surefoot.engines import eager
 from surefoot.engines.eager import TensorPart, Write
-from surefoot.rule import SLOTS_AROUND, Rule
+from surefoot.rule import Rule
 from surefoot.update import take_step, update
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ def _prepare(rule: Rule, lot: Sequence[TensorPart], *, differentiable: bool) -> 
 
 def _given(rule: Rule, lot: Sequence[TensorPart]) -> tuple[Bundle, Bundle, dict[str, Bundle], Any, Mapping[str, Any]]:
     """Return the inputs of a lot's step, in the order of `update`."""
-    wide = {slot.name for slot in (*rule.slots, *SLOTS_AROUND) if slot.per == "weight"}
+    wide = rule.each_weight
     weights, gradients, states = zip(*(eager.widened(rule, part) for part in lot), strict=True)
     state = {slot: Bundle(as_matrix(one[slot]) if slot in wide else one[slot] for one in states) for slot in states[0]}
     counts = [part.t for part in lot]

@@ -108,13 +108,12 @@ class _Together:
 
 def begun(rule: Rule, hyper: Mapping[str, Any], weight: NDArray[np.float64]) -> dict[str, Any]:
     """Return the state of an array before the first step."""
-    per = {slot.name: slot.per for slot in rule.active(hyper)}
     return {
         slot: float(start)
-        if per[slot] in ("tensor", "optimizer")
+        if slot in rule.single
         else weight.copy()
         if start is WEIGHT
-        else np.full(slot_shape(per[slot], weight.shape), float(start))
+        else np.full(slot_shape(rule.per[slot], weight.shape), float(start))
         for slot, start in rule.starts(hyper).items()
     }
 

@@ -13,7 +13,7 @@ from surefoot.errors import UsageError
 from surefoot.frontends.matrices import Blocks, Layout, MatrixView, heights
 from surefoot.frontends.number import plain
 from surefoot.frontends.roles import fitting
-from surefoot.rule import SLOTS_AROUND, Rule, Step, slot_shape
+from surefoot.rule import Rule, Step, slot_shape
 from surefoot.update import Update, evaluated
 
 Arrays = Mapping[str, Any]
@@ -76,8 +76,7 @@ def in_blocks(
         return step(weight, gradient, dict(state))
     weights, gradients = (list(_parts(x, "weight", view)) for x in (weight, gradient))
     made = [step(*each) for each in zip(weights, gradients, _states(view, rule, state), strict=True)]
-    per = _per(rule)
-    slots = {slot: _joined(per[slot], [one.state[slot] for one in made], ops) for slot in state}
+    slots = {slot: _joined(rule.per[slot], [one.state[slot] for one in made], ops) for slot in state}
     rate, direction = (
         ops.concatenate([plain(x) + ops.zeros_like(g) for x, g in zip(values, gradients, strict=True)])
         for values in ([one.step.rate for one in made], [one.step.direction for one in made])
@@ -95,14 +94,9 @@ def evaluated_in_blocks(
     return ops.concatenate([evaluated(rule, part, own, hyper) for part, own in each])
 
 
-def _per(rule: Rule) -> dict[str, str]:
-    return {slot.name: slot.per for slot in (*rule.slots, *SLOTS_AROUND)}
-
-
 def _states(view: MatrixView, rule: Rule, state: Arrays) -> list[dict[str, Any]]:
     """Return the slots of each matrix."""
-    per = _per(rule)
-    parts = {slot: list(_parts(x, per[slot], view)) for slot, x in state.items()}
+    parts = {slot: list(_parts(x, rule.per[slot], view)) for slot, x in state.items()}
     return [{slot: some[k] for slot, some in parts.items()} for k in range(len(view.heights))]
 
 

@@ -32,7 +32,7 @@ from surefoot.keras.arrays import (
 )
 from surefoot.keras.evaluation import PutBy
 from surefoot.keras.slots import SlotKeeper
-from surefoot.keras.step import Start, each_weight, stepped
+from surefoot.keras.step import Start, stepped
 from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.update import Update
 
@@ -145,7 +145,7 @@ class KerasOptimizer(SlotKeeper):
         gradient = ops.cast(gradient, weight.dtype)
         if view is None:
             return Start(rule, None, weight, gradient, state, hyper)
-        seen = {slot: view.of(x, ops) if slot in each_weight(rule) else x for slot, x in state.items()}
+        seen = {slot: view.of(x, ops) if slot in rule.each_weight else x for slot, x in state.items()}
         return Start(rule, view, view.of(weight, ops), view.of(gradient, ops), seen, hyper)
 
     def _stepped(self, starts: Sequence[Start], learning_rate: Any) -> list[Update]:

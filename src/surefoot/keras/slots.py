@@ -17,7 +17,6 @@ from surefoot.frontends.blocks import blocks_of, check_blocks
 from surefoot.frontends.matrices import Blocks, check_matrix, rule_for, slot_shapes
 from surefoot.keras.arrays import begun, is_half, kept_dtype, widest
 from surefoot.keras.evaluation import AveragingOptimizer
-from surefoot.keras.step import each_weight
 from surefoot.rule import WEIGHT, Rule
 
 _APART = "surefoot.keras.Muon gives them AdamW"
@@ -86,7 +85,7 @@ class SlotKeeper(AveragingOptimizer):
         def first(shape: Any, dtype: Any) -> Any:
             return begun(variable, dtype) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
 
-        if slot in each_weight(rule):
+        if slot in rule.each_weight:
             return self.add_variable_from_reference(variable, name, first)
         return self.add_variable(shape, first, variable.dtype, name=f"{owner}_{name}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from keras import backend, ops
@@ -13,7 +12,7 @@ from surefoot.frontends.blocks import in_blocks
 from surefoot.frontends.matrices import MatrixView
 from surefoot.frontends.number import Count
 from surefoot.keras.arrays import widest
-from surefoot.rule import SLOTS_AROUND, Rule, Step
+from surefoot.rule import Rule, Step
 from surefoot.update import Update, update
 
 
@@ -38,13 +37,7 @@ class Start(NamedTuple):
 
     def whole(self, x: Any, slot: str = "") -> Any:
         """Return a result for the weights or a slot, in the variable's own layout."""
-        return x if self.view is None or (slot and slot not in each_weight(self.rule)) else self.view.back(x, ops)
-
-
-@cache
-def each_weight(rule: Rule) -> frozenset[str]:
-    """Return the slots of a rule that have a value for each weight."""
-    return frozenset(slot.name for slot in (*rule.slots, *SLOTS_AROUND) if slot.per == "weight")
+        return x if self.view is None or (slot and slot not in self.rule.each_weight) else self.view.back(x, ops)
 
 
 def stepped(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:

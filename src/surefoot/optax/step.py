@@ -161,7 +161,7 @@ class TreeStep:
         kept = {slot: x for slot, x in leaf.state.items() if x is not None}
         rule = rule_for(self.rule, target.shape) or self.rule
         view, numbers = view_for(rule, target.shape, self.layout, leaf.blocks), rule.numbers(self.hyper.fixed)
-        each = self._each_weight(rule)
+        each = rule.each_weight
         self._check_given(rule, target, gradient, kept, leaf.blocks)
 
         def seen(x: Any) -> Any:
@@ -178,14 +178,14 @@ class TreeStep:
 
     def _check_given(self, rule: Rule, target: Any, gradient: Any, kept: Mapping[str, Any], blocks: Blocks) -> None:
         """Raise `UsageError` if what is given of a leaf does not go together."""
-        each = self._each_weight(rule)
+        each = rule.each_weight
         check_shapes(rule.name, target, gradient, *(x for slot, x in kept.items() if slot in each))
         shapes = slot_shapes(rule, self.hyper.fixed, target.shape, self.layout, blocks)
         for slot in kept.keys() - each:
             self._check_shape(slot, kept[slot], shapes[slot], "give the state that `init` made for these weights")
 
     def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> LeafStep:
-        target, leaf, each = member.target, member.leaf, self._each_weight(member.rule)
+        target, leaf, each = member.target, member.leaf, member.rule.each_weight
         made = {
             slot: fitted(member.whole(flat(value)), leaf.state[slot].dtype)
             if slot in each
@@ -205,10 +205,6 @@ class TreeStep:
         made = jnp.asarray(flat(value))
         self._check_shape(slot, made, before.shape, "a rule makes it of numbers, sums, or means with an axis")
         return own(fitted(made, before.dtype))  # a number of one leaf may be that of another as well
-
-    def _each_weight(self, rule: Rule) -> set[str]:
-        """Return the slots in use that have a value for each weight."""
-        return {slot.name for slot in rule.active(self.hyper.fixed) if slot.per == "weight"}
 
     def _check_shape(self, slot: str, value: Any, shape: tuple[int, ...], advice: str) -> None:
         if value.shape != shape:

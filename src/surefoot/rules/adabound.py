@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from surefoot.about import About, Claim
+from surefoot.hyperparameters import schedule
 from surefoot.mathops import Array, clip, sqrt
-from surefoot.rule import Rule, Step, schedule
+from surefoot.rule import Rule, Step
 from surefoot.rules.adam import LR, adam
 
 

@@ -29,7 +29,7 @@ from surefoot.frontends import matrices as frontend
 from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule, slot_shape
 from surefoot.torch.group_settings import Group, Settings
-from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided, per
+from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided
 from surefoot.torch.state import decoded
 
 BLOCKS = "blocks"
@@ -112,7 +112,7 @@ def _heights(p: Tensor, settings: Settings) -> tuple[int, ...]:
 
 def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | None:
     """Return the shape of a slot for rows, columns or pairs of them; None for other slots."""
-    kind = per(settings.rule, slot)
+    kind = settings.rule.per[slot]
     if kind in ("weight", "tensor", "optimizer"):
         return None
     inputs = p.shape[not settings.transposed] * p.shape[2:].numel()
@@ -133,7 +133,7 @@ def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -
 
 def turned(part: TensorPart, rule: Rule) -> TensorPart:
     """Return the step of a transposed parameter's matrix, in the same memory."""
-    state = {slot: _plain(x).transpose(0, 1) if per(rule, slot) == "weight" else x for slot, x in part.state.items()}
+    state = {slot: _plain(x).transpose(0, 1) if slot in rule.each_weight else x for slot, x in part.state.items()}
     weight, gradient = (x.transpose(0, 1) for x in (part.weight, part.gradient))
     return part._replace(weight=weight, gradient=gradient, state=state)
 
@@ -145,7 +145,7 @@ def in_blocks(part: TensorPart, rule: Rule, tall: Sequence[int]) -> list[TensorP
     found = []
     for k, (start, height) in enumerate(zip(accumulate(tall, initial=0), tall, strict=False)):
         state = {
-            slot: _block(x, per(rule, slot), k, tall, part.weight.shape[1:].numel()) for slot, x in part.state.items()
+            slot: _block(x, rule.per[slot], k, tall, part.weight.shape[1:].numel()) for slot, x in part.state.items()
         }
         key = None if part.key is None else part.key ^ (k * _MIX & 0xFFFFFFFF)
         weight, gradient = (x.narrow(0, start, height) for x in (part.weight, part.gradient))
@@ -179,7 +179,7 @@ class Matrix:
     def slot(self, name: str) -> Tensor:
         """Return a slot as the step has made it, where autograd looks on."""
         slot = joined(self.blocks, self._rule, name)
-        return self._as_kept(slot) if per(self._rule, name) == "weight" else slot
+        return self._as_kept(slot) if name in self._rule.each_weight else slot
 
     def rate(self) -> Tensor:
         """Return the rate of each weight here."""
@@ -233,7 +233,7 @@ def joined(parts: Iterable[TensorPart], rule: Rule, slot: str) -> Tensor:
     found = [decoded(part.state[slot]) for part in parts]
     if len(found) == 1:
         return found[0]
-    kind = per(rule, slot)
+    kind = rule.per[slot]
     if kind in ("tensor", "optimizer"):
         return torch.stack(found)
     if kind == "weight":

@@ -18,7 +18,7 @@ from torch import Tensor
 from surefoot.compiler.kernel_plan import RANDOM
 from surefoot.engines import engine_choice, kernel_choice
 from surefoot.engines.all_tensors import joins
-from surefoot.engines.eager import TensorPart, numbers_of
+from surefoot.engines.eager import TensorPart
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS
 from surefoot.engines.launch_tables import Launch
@@ -49,7 +49,7 @@ class PreparedStep:
 
     def __init__(self, rule: Rule, options: RunOptions, scaling: Scaling, shared: Mapping[str, str]) -> None:
         self.rule, self.options, self.scaling, self._shared = rule, options, scaling, shared
-        self._numbers = numbers_of(rule)
+        self._numbers = rule.single
         self._numbered: set[Tensor] = set()
         self.ran: set[str] = set()
         self.parts: dict[Tensor, Callable[[], TensorPart]] | None = {} if joins(rule) else None

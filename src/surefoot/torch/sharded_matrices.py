@@ -16,7 +16,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from surefoot.engines.eager import TensorPart, Write
-from surefoot.rule import SLOTS_AROUND, Rule
+from surefoot.rule import Rule
 from surefoot.torch.state import decoded
 
 
@@ -54,7 +54,7 @@ class ShardedMatrix:
 
     def __init__(self, p: Any, part: TensorPart, rule: Rule, turn: int | None) -> None:
         self._p, self._part = p, part
-        self._wide = [slot for slot in part.state if per(rule, slot) == "weight"]
+        self._wide = [slot for slot in part.state if slot in rule.each_weight]
         self._line = None if turn is None else _line(p, turn)
         self.whole = self._gathered()
         """The step of the whole matrix, in its own memory; None in processes that do not own it."""
@@ -149,8 +149,3 @@ def _everywhere(p: Any, shard: Tensor) -> Tensor:
     shared = DTensor.from_local(shard, p.device_mesh, p.placements, run_check=False, shape=p.shape, stride=p.stride())
     whole = shared.full_tensor()
     return whole.clone() if whole.data_ptr() == shard.data_ptr() else whole
-
-
-def per(rule: Rule, slot: str) -> str:
-    """Return what a slot has a number for: see `Slot.per`."""
-    return next(known.per for known in (*rule.slots, *SLOTS_AROUND) if known.name == slot)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.eager import SlotValue, numbers_of
+from surefoot.engines.eager import SlotValue
 from surefoot.engines.matrices import is_matrix
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
@@ -95,14 +95,14 @@ class SlotKeeper(torch.optim.Optimizer):
             if own.get(name) is None:
                 keep(own, name, self._new_slot(p, slot, settings))
             matrices.check_kept(settings, slot, name, p, own[name])
-        for slot in numbers_of(settings.rule) & settings.starts.keys():
+        for slot in settings.rule.single & settings.starts.keys():
             name = self._state_name(slot)
             own[name] = self._number(own[name], p, settings)
         return own
 
     def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> SlotValue:
         start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
-        if slot in numbers_of(settings.rule):
+        if slot in settings.rule.single:
             return self._number(float(start), p, settings)
         shape = matrices.kept_shape(settings, slot, p)
         if shape is not None:
@@ -133,9 +133,9 @@ class SlotKeeper(torch.optim.Optimizer):
         """Take slots of other dtypes from the checkpoint again: torch casts all to the parameter's."""
         for slot in settings.starts:
             name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
-            if name in given and slot in numbers_of(settings.rule):
+            if name in given and slot in settings.rule.single:
                 own[name] = self._number(given[name], p, settings).clone()
-            if not isinstance(given.get(name), Tensor) or slot in numbers_of(settings.rule):
+            if not isinstance(given.get(name), Tensor) or slot in settings.rule.single:
                 continue
             if torch.uint8 in (wanted, given[name].dtype):
                 keep(own, name, restored(given, name, p, wanted, positive=slot in settings.rule.positive))
