@@ -232,6 +232,12 @@ def test_an_optimizer_that_diverged_leaves_the_others_their_interquartile_mean()
     assert "No interquartile mean of A: in two 0 of its 3 seeds finished, and it needs 3." in list(suite_notes(suite))
 
 
+def test_a_study_that_is_called_as_a_column_has_one_of_its_own():
+    records = three()
+    suite = together({"Score": records["one"], "study Score": records["two"], "three": records["three"]})
+    assert {"Score", "study Score", "study study Score", "three"} <= set(suite_table(suite).header)
+
+
 def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):
     suite = together(three())
     table = profile_table(suite.profiles)

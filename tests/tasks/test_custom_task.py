@@ -310,6 +310,7 @@ def test_a_metric_that_is_called_loss_is_one_beside_the_loss():
     found = made(metric=loss, better="max").metric
     assert (found.name, found.title, found.is_loss) == ("loss", "metric loss", False)
     assert LOSS.title == "loss"
+    assert Metric("Loss", "max", share=False).title == "metric Loss", "which is read beside Loss gap"
 
 
 @pytest.mark.parametrize("metric", [LOSS, Metric(), Metric("loss", "max", share=False), Metric("error", "min")])

@@ -17,7 +17,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.tasks.custom import task
-from surefoot.tasks.metrics import gauge_of
+from surefoot.tasks.metrics import Whole, gauge_of
 from surefoot.training.events import EpochDone, Finished
 from surefoot.training.loop import Training
 
@@ -282,15 +282,46 @@ def test_further_metrics_are_stored_and_stand_in_the_table(tmp_path):
     assert "Test error" in study.report(tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def partial_of(function, name):
+    """A function partly called, under a name of the user's."""
+    made = partial(function)
+    made.__name__ = name
+    return made
+
+
+@pytest.mark.usefixtures("workers_here")
+@pytest.mark.parametrize("name", ["loss", "Loss"])
+def test_a_further_metric_that_is_called_loss_has_a_column_beside_the_loss(tmp_path, name):
+    seven = partial_of(lambda *_: torch.tensor(7.0), name)
+    settings = {"epochs": 1, "trials": 0, "seeds": 2, "workers": 1, "device": "cpu", "store": tmp_path / "r.sqlite"}
+    data = pair(90, 0), pair(70, 1), pair(60, 2)
+    study = surefoot.compare(model=net, data=data, metric=["accuracy", seven], optimizers=["sgd"], **settings)
+    row = study.to_json()["table"][0]
+    assert row[f"Test metric {name}"]["value"] == 7.0
+    losses = [one.outcome.test_loss for one in study.records if one.label == row["Optimizer"]]
+    assert row["Test loss"]["value"] == pytest.approx(np.mean(losses))
+
+
+def test_a_metric_that_is_named_anew_stands_beside_its_namesake():
+    other = Perplexity()
+    other.__name__ = "other_one"
+    made = task(model=net, data=(pair(90, 0), pair(60, 2)), metric=[Perplexity(), other])
+    assert (made.metric.title, *made.others) == ("Perplexity", "other one")
+
+
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
         ([], "metric is an empty list"),
         (["accuracy", "loss"], "a further metric is 'loss'"),
-        (["accuracy", error, error], "two metrics are called 'error'"),
+        (["accuracy", error, error], "two metrics are called 'error'; leave one out, or name it anew, as in metric."),
+        (["accuracy", "accuracy"], "two metrics are called 'accuracy'"),
+        ([Perplexity(), Perplexity()], "two metrics are called 'Perplexity'"),
+        ([surefoot.whole(auroc), partial_of(auroc, "auroc")], "two metrics are called 'auroc'"),
     ],
 )
 def test_several_metrics_that_cannot_be_are_refused(metric, words):
+    better = "max" if metric and isinstance(metric[0], Whole) else None
     with pytest.raises(UsageError) as refused:
-        task(model=net, data=(pair(90, 0), pair(60, 2)), metric=metric)
+        task(model=net, data=(pair(90, 0), pair(60, 2)), metric=metric, better=better)
     assert words in str(refused.value)

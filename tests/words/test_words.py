@@ -27,7 +27,7 @@ from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import as_json, notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.answers import QUESTIONS, answers
-from surefoot.words.cells import Column, of
+from surefoot.words.cells import Column, of, plain_table
 from surefoot.words.glance import at_a_glance
 from surefoot.words.looks import interim_text
 from surefoot.words.notes import PRINTED_CAPTION
@@ -349,6 +349,26 @@ def test_a_column_is_one_entry_and_stands_everywhere(monkeypatch, capsys):
     assert '<th scope="col">Twice</th>' in page
     assert f'data-name="Twice"><div>{mean}</div><small>{bounds}</small>' in page
     assert "Twice is only a test." in page
+
+
+def test_two_metrics_of_an_older_store_have_a_column_each():
+    """A store may have a further metric that is called as the loss, or as the metric that judges."""
+    others = {"loss": 0.5, "metric loss": 0.25, "accuracy": 0.125}
+    summary = summarize([replace(one, outcome=replace(one.outcome, others=others)) for one in article(3)])
+    told, row = as_json(summary)["table"][0], summary.rows[0]
+    found = {name: told[name]["value"] for name in told if name.startswith("Test ")}
+    assert found == {
+        "Test loss": row.test_loss.mean,
+        "Test accuracy": row.test_metric.mean,
+        "Test metric loss": 0.5,
+        "Test metric metric loss": 0.25,
+        "Test metric accuracy": 0.125,
+    }
+
+
+def test_a_table_of_two_equal_headings_cannot_be():
+    with pytest.raises(ValueError, match="two columns have one heading"):
+        plain_table(("a", "a"), [("1", "2")])
 
 
 def test_json_has_the_unit_of_the_number_and_not_of_what_is_printed():

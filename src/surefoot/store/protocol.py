@@ -65,8 +65,8 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """The name as people read it; `metric loss` for a user's metric of that name."""
-        return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
+        """The name as people read it; `metric loss` for a user's metric of that name, which stands beside the loss."""
+        return f"metric {self.name}" if self.name.lower() == LOSS.name and not self.is_loss else self.name
 
     def to_json(self) -> dict[str, Any]:
         """Return the metric as stored. `is_loss` is left out where name and direction imply it."""

@@ -6,6 +6,7 @@ direction: it says so itself, or the user does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch.nn import functional
@@ -27,28 +28,39 @@ def read_metric(metric: Any, better: Better | None, loss: Measure | None) -> tup
     Raises:
         UsageError: something that is no metric, or one without a direction.
     """
-    first, others = _several(metric)
-    return (*_judging(first, better, loss), others)
+    first, *others = _several(metric)
+    score, judges = _judging(first, better, loss)
+    return score, judges, _by_name(others, judges)
 
 
-def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the metric that judges, and the further ones by their names."""
+def _several(metric: Any) -> list[Any]:
+    """Return the metrics that were given, of which the first judges."""
     if not isinstance(metric, list | tuple):
-        return understood(metric), {}
+        return [understood(metric)]
     if not metric:
         raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
-    first, *others = map(understood, metric)
-    named = {}
+    return [understood(one) for one in metric]
+
+
+def _by_name(others: Sequence[Any], judges: Metric) -> dict[str, Any]:
+    """Return the further metrics by their names. Each needs a column of its own, beside the one that judges."""
+    named: dict[str, Any] = {}
+    titles = {judges.title}
     for one in others:
-        name = one if isinstance(one, str) else name_of(one).replace("_", " ")
         if isinstance(one, str) and one != "accuracy":
             raise UsageError(
                 f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
             )
-        if name in named:
-            raise UsageError(f"two metrics are called {name!r}; give each function a name of its own.")
+        name = one if isinstance(one, str) else name_of(one).replace("_", " ")
+        title = Metric(name).title
+        if title in titles:
+            raise UsageError(
+                f"two metrics are called {title!r}; leave one out, or name it anew, as in "
+                "metric.__name__ = 'another name'."
+            )
+        titles.add(title)
         named[name] = accuracy if isinstance(one, str) else one
-    return first, named
+    return named
 
 
 def _judging(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric]:

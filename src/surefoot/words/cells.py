@@ -112,13 +112,18 @@ class Column(Generic[Row]):
 class Table:
     """Headings and rows of cells. The first column names the row, as the user wrote it.
 
-    `captions` explain columns. `styles` are the page's classes, one for each column.
+    `captions` explain columns. `styles` are the page's classes, one for each column. No two headings are the same, as
+    JSON has the cells by them.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[AnyCell, ...], ...]
     captions: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.header)) < len(self.header):
+            raise ValueError(f"two columns have one heading: {self.header}")
 
     @property
     def texts(self) -> tuple[tuple[str, ...], ...]:

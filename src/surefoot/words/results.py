@@ -6,14 +6,14 @@ finished, gaps where all are zero because a task has no examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from surefoot.analysis import ResultRow, Summary
 from surefoot.analysis.target import Arrivals
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.survival import Survival
-from surefoot.store.protocol import TrainingUnit
+from surefoot.store.protocol import Metric, TrainingUnit
 from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
 from surefoot.words.numbers import (
     COUNTED,
@@ -33,13 +33,25 @@ from surefoot.words.numbers import (
 
 def table(summary: Summary, where: Where = "print") -> Table:
     """Return the result table of a summary."""
-    names = dict.fromkeys(name for row in summary.rows for name in row.others)
-    return tabulate((*COLUMNS, *map(_further, names)), summary.rows, summary, where)
+    return tabulate((*COLUMNS, *_further(summary)), summary.rows, summary, where)
 
 
-def _further(name: str) -> Column[ResultRow]:
-    """Return the column of a metric that judges nothing."""
-    return Column(f"Test {name}", lambda row, _: of(row.others.get(name), LOSS))
+def _further(summary: Summary) -> Iterator[Column[ResultRow]]:
+    """Yield the columns of the metrics that judge nothing, none under the heading of the loss or of another metric.
+
+    An older store may have two metrics of one name.
+    """
+    taken = {summary.metric.title}
+    for name in dict.fromkeys(name for row in summary.rows for name in row.others):
+        title = Metric(name).title
+        while title in taken:
+            title = f"metric {title}"
+        taken.add(title)
+        yield _of_another(title, name)
+
+
+def _of_another(title: str, name: str) -> Column[ResultRow]:
+    return Column(f"Test {title}", lambda row, _: of(row.others.get(name), LOSS))
 
 
 def state(row: ResultRow) -> str:

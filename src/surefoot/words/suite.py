@@ -30,7 +30,10 @@ def suite_table(suite: SuiteSummary) -> Table:
         columns["Interquartile mean"] = [of(suite.aggregates.get(label), THOUSANDTHS) for label in order]
     for name in suite.targets:
         times = (suite.times[label][name] for label in order)
-        columns[name] = [Cell(time, COUNTED) if isfinite(time) else text("not reached") for time in times]
+        heading = name
+        while heading in columns:  # a study may be called Score
+            heading = f"study {heading}"
+        columns[heading] = [Cell(time, COUNTED) if isfinite(time) else text("not reached") for time in times]
     return Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
