@@ -17,6 +17,7 @@ from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
+from surefoot.report.figures import figures
 from surefoot.statistics.budget_curve import budget_curve
 from surefoot.statistics.intervals import HELD_BACK
 from surefoot.store.design import TrialPart
@@ -232,6 +233,23 @@ def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
     assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
     page = write_report(summarize(records), tmp_path / "report.html").read_text()
     assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "test", "at_the_start"),
+    [
+        ("AUROC", "Test AUROC", "AUROC"),
+        ("mAP", "Test mAP", "mAP"),
+        ("test_loss", "Test test loss", "test loss"),
+        ("loss", "Test metric loss", "Metric loss"),
+        ("accuracy", "Test accuracy", "Accuracy"),
+    ],
+)
+def test_a_users_name_keeps_its_letters_and_a_word_of_ours_begins_with_a_capital(name, test, at_the_start):
+    records = records_of(Metric(name, "max", share=False), "a", [0.8, 0.82], curve=(0.5, 0.7, 0.8))
+    assert {test, f"{at_the_start} gap"} <= set(table(summarize(records)).header)
+    (drawn,) = (one for one in figures(group(records)) if one.name.startswith("curves"))
+    assert f"{at_the_start} axis" in [switch.legend for switch in drawn.switches]
 
 
 def test_metrics_are_not_mixed():

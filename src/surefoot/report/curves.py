@@ -71,7 +71,7 @@ def curves(
     look = Look(looks, {name: rows for name, rows in data.items() if rows}, known, clock, kinds, axes)
     some, drawn = data["averaged"] or data["single"], list(_how_drawn(arms, look))
     growths = [
-        Switch(kind, f"{kinds[kind].title} axis".capitalize(), tuple(choice), next(iter(choice)))
+        Switch(kind, f"{kinds[kind].heading} axis", tuple(choice), next(iter(choice)))
         for kind, choice in axes.items()
         if len(choice) > 1
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from surefoot.report.axes import Axis, Growth, linear_axis, linear_domain, log_axis, log_domain
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import LOSS, Metric
 
 ERROR = "format(100 * datum.value, '~g') + ' %'"
 SHARE = "format(100 - 100 * datum.value, '.6~r') + ' %'"
@@ -29,6 +29,11 @@ class Quantity:
 
     title: str
     metric: Metric | None = None
+
+    @property
+    def heading(self) -> str:
+        """The title where it begins a line."""
+        return LOSS.heading if self.metric is None else self.metric.heading
 
     @property
     def is_share(self) -> bool:
@@ -95,6 +100,6 @@ class Quantity:
 def error_of(metric: Metric) -> Quantity:
     """Return the test's quantity as people judge mistakes: an accuracy as its error, others as they are."""
     if metric.share and metric.better == "max":
-        name = "error" if metric.name == "accuracy" else f"1 − {metric.name}"
+        name = "error" if metric.name == "accuracy" else f"1 − {metric.title}"
         return Quantity(f"test {name}", Metric(name, "min", share=True))
     return Quantity(f"test {metric.title}", metric)

@@ -66,7 +66,14 @@ class Metric:
     @property
     def title(self) -> str:
         """The name as people read it; `metric loss` for a user's metric of that name, which stands beside the loss."""
-        return f"metric {self.name}" if self.name.lower() == LOSS.name and not self.is_loss else self.name
+        read = self.name.replace("_", " ")
+        return f"metric {read}" if read.lower() == LOSS.name and not self.is_loss else read
+
+    @property
+    def heading(self) -> str:
+        """The title where it begins a line: with a capital if its first word is ours. A user's name stays as it is."""
+        is_ours = self.title != self.name.replace("_", " ") or self.name in OURS
+        return self.title[0].upper() + self.title[1:] if is_ours else self.title
 
     def to_json(self) -> dict[str, Any]:
         """Return the metric as stored. `is_loss` is left out where name and direction imply it."""
@@ -78,6 +85,9 @@ class Metric:
         """Return the metric that `to_json` wrote; accuracy where none was written."""
         return cls(**{"is_loss": _reads_as_loss(found), **found})
 
+
+OURS = ("accuracy", "loss", "bits per character", "distance to minimum", "score")
+"""The names of metrics that no user gave."""
 
 LOSS = Metric("loss", "min", share=False, is_loss=True)
 """The metric of a task that is judged by its loss."""

@@ -169,7 +169,7 @@ COLUMNS: list[Column[ResultRow]] = [
         shown=lambda summary: _any(summary, [row.loss_gap for row in summary.rows]),
     ),
     Column(
-        lambda summary: f"{summary.metric.title.capitalize()} gap",
+        lambda summary: f"{summary.metric.heading} gap",
         lambda row, summary: of(row.metric_gap, Written(summary.metric).signed),
         GAPS,
         shown=lambda summary: _has_metric(summary) and _any(summary, [row.metric_gap for row in summary.rows]),
