@@ -1,6 +1,7 @@
 """TensorBoard's event files say what the store says, for every trial in a run of its own."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event as Stored
@@ -10,6 +11,7 @@ from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.progress.tensorboard import event_files, run_name
 from surefoot.store import Epoch, Outcome
+from surefoot.store.protocol import Metric
 from surefoot.training import events
 
 
@@ -47,6 +49,15 @@ def test_epochs_and_the_test_are_written_at_their_steps(tmp_path, trial):
     assert ("validation/loss", 2 * steps, 4.0) in found
     assert ("test/loss", 2 * steps, 8.0) in found
     assert ("test/distance_to_minimum", 2 * steps, 16.0) in found
+
+
+def test_a_users_metric_that_is_called_loss_takes_no_place_of_the_loss(tmp_path, trial):
+    named = replace(trial, protocol=replace(trial.protocol, metric=Metric("loss", "max", share=False)))
+    with event_files(tmp_path) as observe:
+        observe(named, events.Started(named.key, 0))
+        observe(named, events.Finished(named.key, Outcome(8.0, 16.0, 1.0, 1.0, 0.01, 0, 2)))
+    (folder,) = (tmp_path / "rosenbrock").glob("*/*")
+    assert {(name, value) for name, _, value in scalars(folder)} >= {("test/loss", 8.0), ("test/metric_loss", 16.0)}
 
 
 @pytest.mark.parametrize(

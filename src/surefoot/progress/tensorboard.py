@@ -54,7 +54,7 @@ def run_name(trial: Trial) -> str:
 
 
 def _scalars(trial: Trial, event: EpochDone | Finished) -> dict[str, float]:
-    metric = trial.protocol.metric.name.replace(" ", "_")
+    metric = trial.protocol.metric.title.replace(" ", "_")
     if isinstance(event, Finished):
         tested = {"test/loss": event.outcome.test_loss, f"test/{metric}": event.outcome.test_metric}
         return {} if trial.purpose == "tune" else tested
