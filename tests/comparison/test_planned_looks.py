@@ -1,6 +1,7 @@
 """Planned looks in whole comparisons: early stops, arms that leave, questions, resuming, and what is said of it."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -407,10 +408,39 @@ def test_looks_beyond_what_a_clock_buys_fall_away():
 )
 def test_what_cannot_be_asked_is_refused(given, words):
     with pytest.raises(UsageError, match=words):
-        AskedLooks.read(**{"looks": None, "spending": "linear", "question": "best", "names": {"adam": "Adam"}, **given})
+        AskedLooks.read(**{"looks": None, "spending": "linear", "question": "best", "rules": {"Adam": "adam"}, **given})
 
 
 def test_a_question_names_an_optimizer_by_its_rule_too():
-    assert Question.read("against adam", {"adam": "my Adam"}) == Question("against", "my Adam")
+    assert Question.read("against adam", {"my Adam": "adam"}) == Question("against", "my Adam")
     assert [Question.read(text, {}).pairs(4) for text in ("best", "all-pairs")] == [6, 6]
     assert Question("against", "x").pairs(4) == 3
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "name", "label"),
+    [
+        (["adam(lr=0.01)", "adam=sgd(lr=0.1)"], "adam", "adam"),
+        (["A=sgd(lr=0.1)", "a=adam"], "a", "a"),
+        (["A=sgd(lr=0.1)", "a=adam"], "A", "A"),
+        (["Calm=sgd(lr=0.1)", "sgd"], "calm", "Calm"),
+        (["Sgd=adam", "sgd(lr=0.1)"], "sgd", "Sgd"),
+        (["sgd(lr=0.1)", "adam"], "SGD", "SGD(lr=0.1)"),
+        (["torch.optim.NAdam(lr=0.1)", "adam"], "nadam", "NAdam(lr=0.1)"),
+    ],
+)
+def test_a_question_is_about_the_optimizer_whose_name_fits_best(optimizers, name, label):
+    given = Options(optimizers=optimizers, only=True, question=f"against {name}")
+    assert ask("booth", given).looks.question.against == label
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "name", "words"),
+    [
+        (["adam(lr=0.1)", "adam(lr=0.01)"], "adam", "may be 'Adam(lr=0.1)' or 'Adam(lr=0.01)'; give the label of one"),
+        (["ab=sgd(lr=0.1)", "AB=adam"], "Ab", "question is 'against Ab', which may be 'ab' or 'AB'"),
+    ],
+)
+def test_a_question_that_may_be_about_several_is_refused(optimizers, name, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        ask("booth", Options(optimizers=optimizers, only=True, question=f"against {name}"))

@@ -53,8 +53,8 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
-    looks = AskedLooks.read(options.looks, options.spending, options.question, names)
+    rules = {arm.label: arm.short_name for arm in arms}
+    looks = AskedLooks.read(options.looks, options.spending, options.question, rules)
     parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
     margin, tune_seeds = read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS
     return Request(*parts, margin, looks=looks, tune_seeds=tune_seeds)

@@ -31,7 +31,7 @@ class AskedLooks:
 
     @classmethod
     def read(
-        cls, looks: str | Sequence[int] | None, spending: str, question: str, names: Mapping[str, str]
+        cls, looks: str | Sequence[int] | None, spending: str, question: str, rules: Mapping[str, str]
     ) -> AskedLooks:
         """Read the options of a user.
 
@@ -39,7 +39,7 @@ class AskedLooks:
             looks: `auto`, or numbers of seeds, as in `8,12,16` or `[8, 12, 16]`.
             spending: one of `Spending`.
             question: as `Question.read` takes it.
-            names: the label that each name of an optimizer stands for, in small letters.
+            rules: the name of the rule or class of every optimizer, by its label.
 
         Raises:
             UsageError: an option that cannot be read.
@@ -47,7 +47,7 @@ class AskedLooks:
         how = read_spending(spending)
         auto = isinstance(looks, str) and looks.strip().lower() == AUTO
         at = () if auto or looks is None else _numbers(looks)
-        return cls(at, auto, how, Question.read(question, names))
+        return cls(at, auto, how, Question.read(question, rules))
 
     def decides(self, seeds: int | None, optimizers: int) -> dict[str, Any]:
         """Return what distinguishes these looks in a design. One look at the end adds nothing.

@@ -50,15 +50,15 @@ class Question:
     against: str = ""
 
     @classmethod
-    def read(cls, text: str, names: Mapping[str, str]) -> Question:
+    def read(cls, text: str, rules: Mapping[str, str]) -> Question:
         """Read `best`, `all-pairs` or `against NAME`.
 
         Args:
             text: what a user wrote.
-            names: the label that each name stands for, in small letters.
+            rules: the name of the rule or class of every optimizer, by its label.
 
         Raises:
-            UsageError: it is none of these, or nothing that is compared has this name.
+            UsageError: it is none of these, nothing that is compared has this name, or several have.
         """
         kind, _, name = text.strip().partition(" ")
         if kind not in get_args(Kind) or (kind == "against") != bool(name.strip()):
@@ -66,9 +66,7 @@ class Question:
             raise UsageError(Argument("question"), f" is {text!r}; give {expected}.")
         if kind != "against":
             return cls("best" if kind == "best" else "all-pairs")
-        if name.strip().lower() not in names:
-            raise unknown("optimizer of this study", name.strip(), dict.fromkeys(names.values()))
-        return cls("against", names[name.strip().lower()])
+        return cls("against", _named(name.strip(), rules))
 
     @property
     def text(self) -> str:
@@ -93,6 +91,27 @@ class Question:
             own = self.against in tuned
             return Together(pairs, pairs if own else len(tuned), int(own))
         return Together(pairs, pairs - comb(optimizers - len(tuned), 2), len(tuned))
+
+
+def _named(name: str, rules: Mapping[str, str]) -> str:
+    """Return the label that a name stands for.
+
+    An equal label goes first, then one that differs in capitals alone, then that of an optimizer of this rule or class.
+    A name that fits several of them equally well is refused.
+    """
+    small = name.lower()
+    ways = (
+        [label for label in rules if label == name],
+        [label for label in rules if label.lower() == small],
+        [label for label, rule in rules.items() if rule.lower() == small],
+    )
+    found = next((labels for labels in ways if labels), None)
+    if found is None:
+        raise unknown("optimizer of this study", name, rules)
+    if len(found) > 1:
+        said = f" is 'against {name}', which may be {' or '.join(map(repr, found))}; give the label of one."
+        raise UsageError(Argument("question"), said)
+    return found[0]
 
 
 @dataclass(frozen=True)
