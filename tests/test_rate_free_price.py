@@ -138,17 +138,22 @@ def test_in_python_the_call_is_that_of_the_price(store, found):
     assert "'adamw'" not in text
 
 
-def test_a_store_from_before_it_was_kept_has_the_price_that_it_had(surefoot_command, store, found, tmp_path):
-    """A study was known by its name, and the range test's rate by its label."""
-    name, old = found.study.name, Path(shutil.copy(store, tmp_path / "old.sqlite"))
-    with closing(sqlite3.connect(old)) as connection, connection:
+def make_older(path):
+    """Make a store as it was before a design kept what it is the price of."""
+    with closing(sqlite3.connect(path)) as connection, connection:
         for run, content in connection.execute("SELECT id, content FROM runs").fetchall():
             design = json.loads(content)
-            design.pop("over")
+            design.pop("over", None)
             for one in design["optimizers"]:
                 one.pop("range_test")
             connection.execute("UPDATE runs SET content = ? WHERE id = ?", (json.dumps(design), run))
         connection.execute("PRAGMA user_version = 6")
+
+
+def test_a_store_from_before_it_was_kept_has_the_price_that_it_had(surefoot_command, store, found, tmp_path):
+    """A study was known by its name, and the range test's rate by its label."""
+    name, old = found.study.name, Path(shutil.copy(store, tmp_path / "old.sqlite"))
+    make_older(old)
     now, then = (surefoot_command("report", name, "--store", str(path), "--json") for path in (store, old))
     price = json.loads(then[1])["price"]
     assert price == json.loads(now[1])["price"]
@@ -164,6 +169,9 @@ def test_a_study_that_is_only_called_so_has_no_price(tmp_path):
     )
     assert study.summary.tuning
     assert price_of(study.summary) is None
+    make_older(tmp_path / "r.sqlite")
+    with Store(tmp_path / "r.sqlite") as kept:
+        assert [design.over for design in kept.designs()] == [""]
 
 
 def test_a_dry_run_runs_no_range_test(surefoot_command, tmp_path, monkeypatch):

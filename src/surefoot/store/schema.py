@@ -122,7 +122,7 @@ CREATE TABLE looks (
 
 VERSION_7 = """
 UPDATE runs SET content = json_set(content, '$.over', substr(study, length('rate-free-') + 1))
-WHERE study LIKE 'rate-free-%';
+WHERE substr(study, 1, length('rate-free-')) = 'rate-free-' AND json_extract(content, '$.protocol.task') IS NOT study;
 UPDATE runs SET content = json_set(content, (
     SELECT one.fullkey || '.range_test' FROM json_each(content, '$.optimizers') AS one
     WHERE json_extract(one.value, '$.label') = 'AdamW(schedule=cosine) at lr-find''s centre'
