@@ -13,6 +13,7 @@ import vl_convert
 from report_pages import said
 from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
+from surefoot.arms.arm_list import parse_arms
 from surefoot.report import write_latex, write_markdown
 from surefoot.report.axes import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.curve_rows import rows_of
@@ -22,14 +23,14 @@ from surefoot.report.figures import claim_figures, figures, tuning_figures
 from surefoot.report.page import content, drawn
 from surefoot.report.provenance import design_facts
 from surefoot.report.quantity import Quantity, error_of
-from surefoot.report.reference import PublishedCurve, reference_table
+from surefoot.report.reference import PublishedCurve, published, reference_table
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles
 from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.suites import performance_profiles
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.protocol import LOSS, Metric, Protocol
-from surefoot.words import table
+from surefoot.words import notes, table
 from surefoot.words.answers import answers
 from surefoot.words.pairs import compared, matrix, pair_table
 
@@ -330,6 +331,51 @@ def test_published_numbers_stand_beside_ours():
     assert rows[1][4].startswith(f"{100 * mean:.2f} %")
     drawn = figures(group(records), [one])[0].datasets["published"]
     assert [(row["epoch"], row["validation_metric"]) for row in drawn] == [(1, 0.9), (5, 0.95)]
+
+
+QUADRATIC = Protocol(task="quadratic-deep", metric=LOSS, epochs=5, order="frozen", drop_last=True)
+
+
+def arms_on(protocol, *texts):
+    """Return the measured settings of optimizers on a protocol, one seed each."""
+    made = parse_arms(texts, "torch")
+    return group(
+        [replace(trial(), label=a.label, key=a.label, rule=a.rule, hyper=a.hyper, protocol=protocol) for a in made]
+    )
+
+
+def beside(study, arms):
+    return {one.label: one.optimizer for one in published(study, arms)}
+
+
+def test_published_curves_stand_beside_the_same_rule_and_options_whatever_these_are_called():
+    arms = arms_on(QUADRATIC, "Adam=sgd(lr=0.1)", "calm=adam(lr=0.0398107)", "Momentum=momentum", "sgd(lr=0.0158489)")
+    mine = {"SGD, DeepOBS": "SGD(lr=0.0158489)", "Momentum, DeepOBS": None, "Adam, DeepOBS": "calm"}
+    assert beside("quadratic-deep", arms) == mine
+    older = [replace(arm.trials[0], hyper={"lr": 0.0398107}) for arm in arms if arm.label == "calm"]
+    assert beside("quadratic-deep", group(older))["Adam, DeepOBS"] == "calm", "an old store leaves out later options"
+    falling = arms_on(replace(QUADRATIC, schedule="cosine"), "adam(lr=0.0398107)")
+    assert set(beside("quadratic-deep", falling).values()) == {None}
+    own = arms_on(QUADRATIC, "adam(lr=0.0398107, schedule=cosine)")
+    assert set(beside("quadratic-deep", own).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"fingerprint": "0123"}, {"own_loop": True}, {"dataset": "mnist"}, {"task": "mine"}, {"evaluate_every": 10}],
+    ids=str,
+)
+def test_nothing_is_published_of_a_task_that_is_only_called_so(changed):
+    assert published("quadratic-deep", arms_on(QUADRATIC, "adam"))
+    assert published("quadratic-deep", arms_on(replace(QUADRATIC, **changed), "adam")) == ()
+
+
+@pytest.mark.parametrize("changed", [{"fingerprint": "0123"}, {"own_loop": True, "fingerprint": "0123"}])
+def test_only_the_built_in_study_is_the_tutorial_s(changed):
+    records = article(2)
+    assert any("as in the tutorial" in note for note in notes(summarize(records)))
+    mine = [replace(record, protocol=replace(record.protocol, **changed)) for record in records]
+    assert not any("as in the tutorial" in note for note in notes(summarize(mine)))
 
 
 def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():

@@ -12,8 +12,10 @@ from math import isfinite
 
 from surefoot.analysis import Setting
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
+from surefoot.arms.arm_list import parse_arms
+from surefoot.design.studies import STUDIES
 from surefoot.statistics.intervals import t_interval
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import Metric, Protocol
 from surefoot.words import Table, Written
 from surefoot.words.cells import AnyCell, of, plain_table
 from surefoot.words.numbers import MISSING
@@ -21,8 +23,9 @@ from surefoot.words.numbers import MISSING
 HEADER = ("Published", "Figure", "Epoch", "Published value", "Ours", "Source")
 
 CAPTION = (
-    "Drawn with the curves above. Ours is the mean over the seeds [95 % interval] at the same epoch; where we did not "
-    "test at that epoch, our validation figure stands in its place, and says so."
+    "Drawn with the curves above. Ours is an optimizer of the same rule and options, if the study has one: the mean "
+    "over the seeds [95 % interval] at the same epoch. Where we did not test at that epoch, our validation figure "
+    "stands in its place, and says so."
 )
 
 
@@ -48,17 +51,16 @@ class PublishedCurve:
 def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
     """Return what is published of a built-in study's task; nothing where ours are not counted in epochs.
 
-    `surefoot check` repeats it.
+    `surefoot check` repeats it. Ours is the optimizer of the published rule and options, whatever it is called.
     """
-    if any(arm.trials[0].protocol.evaluate_every for arm in arms):
+    if any(not _is_of(study, arm.trials[0].protocol) for arm in arms):
         return ()
-    labels = {arm.label for arm in arms}
     return tuple(
         PublishedCurve(
             label=f"{label}, DeepOBS",
             values={figure.epoch: figure.mean for figure in figures},
             spread={figure.epoch: figure.deviation for figure in figures if figure.deviation is not None},
-            optimizer=label if label in labels else None,
+            optimizer=next((arm.label for arm in arms if _is_set_so(arm, setting)), None),
             source=f"{setting}, mean of {SEEDS} seeds",
         )
         for known in (QUADRATIC_DEEP, FMNIST_2C2D)
@@ -66,6 +68,21 @@ def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]
         for label, setting in known.optimizers.items()
         if (figures := [f for f in known.figures if f.optimizer == label and f.quantity == "test metric"])
     )
+
+
+def _is_of(study: str, protocol: Protocol) -> bool:
+    """Return whether a protocol trains what a built-in study trains, counted in epochs."""
+    known = STUDIES.get(study)
+    trained = (protocol.task, protocol.dataset)
+    same = known is not None and protocol.is_built_in and trained == (known.task, known.dataset)
+    return same and not protocol.evaluate_every
+
+
+def _is_set_so(arm: Setting, setting: str) -> bool:
+    """Return whether an arm has the rule and the options of a published setting, and the study's rate is constant."""
+    (theirs,), ours = parse_arms([setting], "torch"), arm.trials[0]
+    same = ours.rule == theirs.rule and {**theirs.hyper, **ours.hyper} == theirs.hyper
+    return same and ours.protocol.schedule == "constant"
 
 
 def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Setting], metric: Metric) -> Table | None:

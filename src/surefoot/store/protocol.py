@@ -220,6 +220,11 @@ class Protocol:
         return cls(**{**known, "metric": Metric.from_json(content.get("metric", {})), "recipe": recipe})
 
     @property
+    def is_built_in(self) -> bool:
+        """Whether what is trained is Surefoot's own; a task of the user's may have the same name."""
+        return bool(self.epochs) and not self.fingerprint and not self.own_loop
+
+    @property
     def validation_step(self) -> float:
         """The smallest step of a validation metric: one example of a share; 0 where it can take any value."""
         return 1 / self.validation_size if self.metric.share and self.validation_size else 0.0

@@ -79,7 +79,7 @@ def warning(doubt: Doubt, written: Written) -> str:
 def _notes(summary: Summary) -> Iterator[str]:
     if summary.tuning:
         yield how_tuned(summary.tuning)
-    elif summary.study == "article":
+    elif summary.study == "article" and summary.protocol.is_built_in:
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(row.n >= 2 for row in summary.rows):
         yield f"Brackets are 95 % t intervals over seeds, not adjusted for their number.{_tested(summary)}"
