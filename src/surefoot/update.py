@@ -17,9 +17,11 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from surefoot.hyperparameters import schedule
 from surefoot.mathops import Array, clip, where
-from surefoot.rule import Rule, Step
+from surefoot.rule import WEIGHT, Rule, Step, slot_shape
 
 
 class Update(NamedTuple):
@@ -28,6 +30,15 @@ class Update(NamedTuple):
     weight: Array
     state: dict[str, Array]
     step: Step
+
+
+def begun(rule: Rule, hyper: Mapping[str, Any], weight: Array) -> dict[str, Array]:
+    """Return the state before the first step: arrays for one of NumPy, numbers for a number."""
+    made: dict[str, Array] = {}
+    for slot, start in rule.starts(hyper).items():
+        shape, first = slot_shape(rule.per[slot], np.shape(weight)), weight if start is WEIGHT else start
+        made[slot] = np.full(shape, first, np.float64) if shape else float(first)
+    return made
 
 
 def take_step(

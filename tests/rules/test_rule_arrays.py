@@ -14,7 +14,7 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.rule import slot_shape
 from surefoot.rules import RULES
-from surefoot.update import update
+from surefoot.update import begun, update
 
 # A step is a chain of fewer than 16 roundings of relative size 2^-53, which the smallest difference taken in it,
 # 1 - 0.9 of a bias correction or a centred variance after few steps, makes ten times as large.
@@ -167,3 +167,13 @@ def test_gradients_flow_through_an_update(name):
         inputs = [np.resize(x, slot_shape(one, MATRIX)) for one, x in zip(per, inputs, strict=True)]
 
     assert torch.autograd.gradcheck(step, [torch.tensor(x, requires_grad=True, dtype=torch.float64) for x in inputs])
+
+
+def test_the_state_before_the_first_step_is_of_arrays_or_of_numbers():
+    rule, weights = RULES["schedule_free_adamw"], np.array([2.0, 3.0])
+    hyper = rule.complete({})
+    made = begun(rule, hyper, weights)
+    assert {slot: np.shape(x) for slot, x in made.items()} == {"v": (2,), "z": (2,), "h": (), "W": ()}
+    assert made["z"].tolist() == [2.0, 3.0]
+    assert not np.shares_memory(made["z"], weights)
+    assert begun(rule, hyper, 2.0) == {"v": 0.0, "z": 2.0, "h": 0.0, "W": 0.0}

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from surefoot.about import Convention
 from surefoot.compiler.trace import sums
 from surefoot.conventions import FRAMEWORKS, convention, required, shown
-from surefoot.explain.path import begun
 from surefoot.rule import Rule
 from surefoot.rules import rule_of
-from surefoot.update import update
+from surefoot.update import begun, update
 
 Array = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from surefoot.compiler.trace import sums
 from surefoot.explain.surfaces import Landscape, heights
-from surefoot.rule import WEIGHT, Rule, slot_shape
-from surefoot.update import update
+from surefoot.rule import Rule
+from surefoot.update import begun, update
 
 SEED = 1
 _WORD = 0xFFFFFFFF
@@ -77,7 +77,7 @@ class _OneByOne:
 
     def __init__(self, rule: Rule, hyper: Mapping[str, Any], weights: Pair) -> None:
         self._rule, self._hyper = rule, hyper
-        self._states = [{slot: w if x is WEIGHT else x for slot, x in rule.starts(hyper).items()} for w in weights]
+        self._states = [begun(rule, hyper, w) for w in weights]
 
     def step(self, weights: Pair, slope: Pair, t: int) -> tuple[Pair, Pair]:
         """Return the weights after a step, and the rate of each."""
@@ -104,18 +104,6 @@ class _Together:
         x, y = np.broadcast_to(made.step.rate, self._shape).ravel()
         u, v = made.weight.ravel()
         return (float(u), float(v)), (float(x), float(y))
-
-
-def begun(rule: Rule, hyper: Mapping[str, Any], weight: NDArray[np.float64]) -> dict[str, Any]:
-    """Return the state of an array before the first step."""
-    return {
-        slot: float(start)
-        if slot in rule.single
-        else weight.copy()
-        if start is WEIGHT
-        else np.full(slot_shape(rule.per[slot], weight.shape), float(start))
-        for slot, start in rule.starts(hyper).items()
-    }
 
 
 def best_rate(rule: Rule, hyper: Mapping[str, Any], surface: Landscape, steps: int) -> float:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from surefoot.frontends.lookup import find, values
-from surefoot.rule import WEIGHT, Rule
-from surefoot.update import update
+from surefoot.rule import Rule
+from surefoot.update import begun, update
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,8 @@ def exact(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
     given = {**setup.options, "lr": rate, "weight_decay": setup.weight_decay}
     hyper = {**values(rule, setup.convention, given, at_home=setup.convention), "base_lr": rate}
     weight, path = start.astype("float64"), []
-    state = _begin(rule, weight, hyper)
+    state = begun(rule, hyper, weight)
     for t, gradient in enumerate(rows.astype("float64"), start=1):
         weight, state, _ = update(rule, weight, gradient, state, t, {**hyper, "lr": setup.rate(t - 1)})
         path.append(weight)
     return np.array(path)
-
-
-def _begin(rule: Rule, weight: np.ndarray, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state before the first step. The single tensor is the whole model for its sums."""
-    starts, numbers = rule.starts(hyper), rule.numbers(hyper)
-    arrays = {slot: np.full_like(weight, weight if x is WEIGHT else x) for slot, x in starts.items()}
-    return {slot: float(starts[slot]) if slot in numbers else x for slot, x in arrays.items()}

@@ -19,7 +19,7 @@ from surefoot.rules import RULES
 from surefoot.rules.polynomials import POLYNOMIALS
 from surefoot.selfcheck.algoperf import SCORES, SPACING, TIMES
 from surefoot.statistics.suites import algoperf_score
-from surefoot.update import update
+from surefoot.update import begun, update
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _stepper(rule: str, hyper: Mapping[str, Any], shape: tuple[int, ...] = ()) -
     One weight alone is a number of Python's, which takes a fraction of an array's time.
     """
     made = RULES[rule]
-    state = {slot.name: np.full(shape, slot.start) if shape else slot.start for slot in made.active(hyper)}
+    state = begun(made, hyper, np.zeros(shape))
 
     def step(weights: Any, gradient: Any, t: int, lr: float) -> Any:
         found = update(made, weights, gradient, state, t, {**hyper, "lr": lr})

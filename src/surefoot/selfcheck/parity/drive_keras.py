@@ -13,7 +13,7 @@ import surefoot.keras
 from surefoot.frontends.contract import Setup
 from surefoot.frontends.lookup import values
 from surefoot.rules import schedule_free_adamw
-from surefoot.update import evaluated, update
+from surefoot.update import begun, evaluated, update
 
 
 class Keras:
@@ -87,7 +87,8 @@ def predicted(*, own: bool) -> float:
 def _average(steps: int, lr: float) -> float:
     """Return the average of the weights of that training, by the rule on NumPy in float64."""
     hyper = values(schedule_free_adamw, "keras", {"lr": lr}, at_home="keras")
-    weight, state = np.zeros(1), {name: np.zeros(1) for name in schedule_free_adamw.starts(hyper)}
+    weight = np.zeros(1)
+    state = begun(schedule_free_adamw, hyper, weight)
     for t in range(1, steps + 1):
         weight, state, _ = update(schedule_free_adamw, weight, 2 * (weight - 1), state, t, hyper)
     return float(evaluated(schedule_free_adamw, weight, state, hyper)[0])
