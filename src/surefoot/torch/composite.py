@@ -220,6 +220,10 @@ class SplitOptimizer(torch.optim.Optimizer):
         return [other for child in self.children.values() for other in child._others()]
 
 
+SurefootOptimizer = RuleOptimizer | SplitOptimizer
+"""An optimizer of ours, of one rule or of two."""
+
+
 _LOADED = ("state", "param_groups")
 """The attributes of an optimizer that a checkpoint replaces."""
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.torch.composite import SurefootOptimizer
 
 RENEWING = 100
 """Batches from which BatchNorm's statistics are taken again, at most."""
@@ -113,7 +113,7 @@ class Statistics:
 
 def has_other_weights(optimizer: torch.optim.Optimizer) -> bool:
     """Return whether an optimizer has evaluation weights, or, for a foreign class, a mode for them."""
-    if isinstance(optimizer, RuleOptimizer | SplitOptimizer):
+    if isinstance(optimizer, SurefootOptimizer):
         return optimizer.has_evaluation_weights
     return callable(getattr(optimizer, "eval", None))
 

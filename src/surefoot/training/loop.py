@@ -29,7 +29,7 @@ from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.metrics import or_nan
 from surefoot.tasks.seeds import seed_everything, seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
-from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.torch.composite import SurefootOptimizer
 from surefoot.training.batch_order import BatchOrder, Parts
 from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import (
@@ -166,7 +166,7 @@ class Training:
         closure = self._closure(parts, clock)
         loss = closure() if self.trial.arm.closure != "first" else None
         with clock.stopped():
-            if step in self.recording and isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+            if step in self.recording and isinstance(self.optimizer, SurefootOptimizer):
                 rates.append(record_rates(self.optimizer, step))
         if self.average:
             self.average.begin()
@@ -254,7 +254,7 @@ class Training:
             if self.statistics.exist and (self.average or has_other_weights(self.optimizer)):
                 stack.enter_context(self.statistics.of_weights(self.steps_taken, self._passes))
             yield
-        if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+        if isinstance(self.optimizer, SurefootOptimizer):
             self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
 
     def _passes(self) -> Iterator[Any]:

@@ -15,7 +15,7 @@ import torch
 
 from surefoot.rules.adabound import bounds
 from surefoot.store.records import RATE_QUANTILES, Rates
-from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.torch.composite import SurefootOptimizer
 
 PER_DECADE = 8
 
@@ -27,14 +27,14 @@ def recording_steps(steps: int) -> frozenset[int]:
     return frozenset({*np.rint(points).astype(int).tolist(), steps})
 
 
-def record_rates(optimizer: RuleOptimizer | SplitOptimizer, step: int) -> Rates:
+def record_rates(optimizer: SurefootOptimizer, step: int) -> Rates:
     """Return the spread of the coming step's rates. Call it between `backward()` and `step()`."""
     rates = torch.cat([rate.reshape(-1) for rate in optimizer.effective_lr().values()])
     quantiles = np.quantile(rates.cpu().numpy(), RATE_QUANTILES, method="nearest")
     return Rates(step, tuple(float(q) for q in quantiles), *_bounds(optimizer, step))
 
 
-def _bounds(optimizer: RuleOptimizer | SplitOptimizer, step: int) -> tuple[float | None, float | None]:
+def _bounds(optimizer: SurefootOptimizer, step: int) -> tuple[float | None, float | None]:
     group = optimizer.param_groups[0]
     if "final_lr" not in group:
         return None, None

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from surefoot.arms.arm import Arm
 from surefoot.tasks.seeds import seeded
-from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.torch.composite import SurefootOptimizer
 from surefoot.training.evaluation_weights import has_other_weights
 from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 from surefoot.training.unsaved import Unsaved
@@ -111,9 +111,9 @@ class TorchFunctionOptimizer:
         """Set the learning rates to a factor of their first values."""
         scale_rates(self.optimizer, self._rates, factor, self._label)
 
-    def before_steps(self, look: Callable[[RuleOptimizer | SplitOptimizer], None]) -> None:
+    def before_steps(self, look: Callable[[SurefootOptimizer], None]) -> None:
         """Have a function called before each step of a rule, once gradients are unscaled."""
-        if not isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+        if not isinstance(self.optimizer, SurefootOptimizer):
             return
 
         def called(optimizer: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
@@ -149,6 +149,6 @@ class TorchFunctionOptimizer:
 
     def _copy(self, arm: Arm) -> Any:
         """Return a copy for other parameters, made anew since a foreign class may not allow copying."""
-        if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+        if isinstance(self.optimizer, SurefootOptimizer):
             return deepcopy(self.optimizer)
         return arm.build([nn.Parameter(torch.zeros_like(p)) for p in self.parameters])

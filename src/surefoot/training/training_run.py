@@ -20,7 +20,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome
 from surefoot.tasks.seeds import seed_everything
-from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.torch.composite import SurefootOptimizer
 from surefoot.training.events import PROGRESS_SECONDS, DivergedError, EpochDone, Event, StepsDone
 from surefoot.training.function_optimizers import FunctionOptimizers
 from surefoot.training.kept import KeptParts, Progress
@@ -336,7 +336,7 @@ class TrainingRun:
                 "which is called with the others in place; in JAX use surefoot.optax.evaluation_params in it."
             )
 
-    def _record(self, optimizer: RuleOptimizer | SplitOptimizer) -> None:
+    def _record(self, optimizer: SurefootOptimizer) -> None:
         """Record the step sizes of the coming step, if it is due."""
         step = self._now.steps + 1
         if self._epoch is not None and step in RECORDED and step > self._now.recorded:
