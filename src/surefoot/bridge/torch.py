@@ -17,7 +17,7 @@ from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
 from surefoot.torch.group_settings import Settings
-from surefoot.torch.state import decoded, number, steps_so_far
+from surefoot.torch.state import decoded, is_sharded, number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
 """Classes of torch.optim with a twin here. AdamW is an Adam there, so it comes first."""
@@ -100,7 +100,7 @@ def _twin(optimizer: torch.optim.Optimizer) -> RuleOptimizer:
 
 
 def _slots(twin: RuleOptimizer, p: Tensor, own: dict[str, Any], settings: Settings) -> Slots:
-    if p.is_complex() or hasattr(p, "to_local"):
+    if p.is_complex() or is_sharded(p):
         raise UsageError("a parameter is complex or sharded; the state of whole, real ones can be moved.")
     return {slot: _array(decoded(x)) for slot, x in twin._slots(p, own, settings).items()}
 

@@ -30,7 +30,7 @@ from surefoot.torch.gradient_scaling import Scaling
 from surefoot.torch.group_settings import Group, GroupSeen, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.sharded_sums import ShardedSums
-from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
+from surefoot.torch.state import is_sharded, kept, real, tensors, weights_before, whole_size
 from surefoot.torch.table_inputs import TableInputs
 
 Write = tuple[bool, Callable[[], object]]
@@ -148,7 +148,7 @@ class PreparedStep:
         alone = {f"state.{slot}": own[name] for slot, name in names.items() if slot in numbers} if numbers else {}
         before = weights_before(p)
         launch.add(shown.arrays, shown.runs, group, t, number, before, size=size, numbers=alone, layout=layout)
-        if kernel.before and hasattr(p, "placements"):
+        if kernel.before and is_sharded(p):
             self._shards.add(number, p)
         self._members.setdefault(launch, []).append(len(self._inputs.params))
         (self._counted if counted else self._counts).append(step)

@@ -17,7 +17,7 @@ from torch import distributed as dist
 
 from surefoot.engines.eager import TensorPart, Write
 from surefoot.rule import Rule
-from surefoot.torch.state import decoded
+from surefoot.torch.state import decoded, is_sharded
 
 
 class Line(NamedTuple):
@@ -126,9 +126,9 @@ class ShardedMatrix:
         return [*torch.split(padded, rows)]
 
 
-def is_divided(p: Tensor) -> bool:
+def is_divided(p: Any) -> bool:
     """Return whether a parameter is divided among processes. Under autograd it counts as whole."""
-    return hasattr(p, "placements") and not torch.is_grad_enabled() and any(not x.is_replicate() for x in p.placements)
+    return is_sharded(p) and not torch.is_grad_enabled() and any(not x.is_replicate() for x in p.placements)
 
 
 def _line(p: Any, turn: int) -> Line | None:

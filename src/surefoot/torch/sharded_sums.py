@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.mathops import Shards, shards_of
-from surefoot.torch.state import whole_size
+from surefoot.torch.state import is_sharded, whole_size
 
 
 class ShardedSums:
@@ -44,7 +44,7 @@ class ShardedSums:
 
 def whole(p: Tensor) -> AbstractContextManager[None]:
     """Let a rule on a shard sum over the whole parameter. Under autograd it sees the whole."""
-    if not hasattr(p, "placements") or torch.is_grad_enabled():
+    if not is_sharded(p) or torch.is_grad_enabled():
         return nullcontext()
 
     def add(x: Tensor) -> Tensor:

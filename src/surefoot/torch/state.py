@@ -93,6 +93,11 @@ def slot_dtype(
     return wanted or p.dtype
 
 
+def is_sharded(x: Any) -> bool:
+    """Return whether a tensor is one of several processes (a DTensor), of which this one has a shard."""
+    return hasattr(x, "to_local")
+
+
 def real(x: Tensor) -> Tensor:
     """Return the tensor that a rule works on, in the same memory.
 
@@ -100,7 +105,7 @@ def real(x: Tensor) -> Tensor:
     Where autograd looks on, which follows the whole tensor, it stays whole. A complex tensor becomes pairs of real
     numbers, which move independently, as torch has it.
     """
-    x = x.to_local() if hasattr(x, "to_local") and not torch.is_grad_enabled() else x
+    x = x.to_local() if is_sharded(x) and not torch.is_grad_enabled() else x  # type: ignore[attr-defined]
     return torch.view_as_real(x) if x.is_complex() else x
 
 
@@ -110,7 +115,7 @@ def weights_before(p: Tensor) -> int:
     The rows of a shard, as FSDP2 splits tensors, are numbered as in the whole, so that random rounding is the same
     however many processes share the work. Of a shard across rows only the first weight is.
     """
-    if not hasattr(p, "placements"):
+    if not is_sharded(p):
         return 0
     from torch.distributed.tensor._utils import compute_local_shape_and_global_offset  # who has shards has loaded it
 

@@ -27,7 +27,7 @@ from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.prepared_step import Write
 from surefoot.torch.sharded_sums import whole
-from surefoot.torch.state import decoded, like, real, weights_before
+from surefoot.torch.state import decoded, is_sharded, like, real, weights_before
 from surefoot.torch.step_tables import StepTables
 
 Taking = tuple[Tensor, Tensor, int]
@@ -201,7 +201,7 @@ class SteppingOptimizer(AveragingOptimizer):
 
     def _together(self, parts: Mapping[Tensor, eager.TensorPart]) -> AllTensors:
         """Return parameters as the eager engine steps them at once."""
-        if any(hasattr(p, "to_local") for p in parts):
+        if any(map(is_sharded, parts)):
             raise UsageError(
                 f"{self.rule.name} adds up over all parameters, and the eager engine has the shards of this process "
                 "alone; leave engine='auto', and give all parameters dense gradients."

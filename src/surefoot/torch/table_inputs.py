@@ -18,6 +18,7 @@ from torch._C._dynamo import guards
 
 from surefoot.engines.jobs import Counts, Places, Same
 from surefoot.engines.layout import addresses
+from surefoot.torch.state import is_sharded
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
     type,
@@ -97,11 +98,6 @@ class TableInputs:
     def _local(self) -> list[Tensor]:
         """Return parameters and slots, as they are here."""
         return [*map(local, (*self.params, *self._slots))]
-
-
-def is_sharded(x: Any) -> bool:
-    """Return whether a tensor is divided among processes."""
-    return hasattr(x, "to_local")
 
 
 def _shards(x: Any) -> Any:
