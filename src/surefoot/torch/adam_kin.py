@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-from surefoot.torch.modern import Betas
-from surefoot.torch.optimizers import Number, as_torch
+from surefoot.torch.optimizers import Betas, Number, as_torch
 from surefoot.torch.options import Common, Extras, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from surefoot.frontends.roles import part_of, shape_text
 from surefoot.rule import Rule
 from surefoot.torch.group_settings import Group
+from surefoot.torch.state import number
 
 COLUMNS = 80
 HEADS = ("Role", "Rule", "Tensors", "Weights", "lr", "Decay", "Timescale")
@@ -135,7 +136,7 @@ def _outlined(group: Group) -> Row:
 
 def _row(optimizer: Any, index: int) -> Row:
     group: Group = optimizer.param_groups[index]
-    hyper = {name: _number(value) for name, value in optimizer._settings(group).hyper.items()}
+    hyper = {name: number(x) if isinstance(x, Tensor) else x for name, x in optimizer._settings(group).hyper.items()}
     decay, steps = _decay(optimizer.rule, hyper)
     return Row(
         **_facts(group, f"group {index}"),
@@ -196,7 +197,3 @@ def _title(row: Row) -> str:
 def _numbers(row: Row) -> list[str]:
     lr, decay = ("-" if x is None else f"{x:g}" for x in (row.lr, row.weight_decay))
     return [f"{row.tensors}", f"{row.weights:,}", lr, decay]
-
-
-def _number(value: Any) -> Any:
-    return float(value.detach()) if isinstance(value, Tensor) else value

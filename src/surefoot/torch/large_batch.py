@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-from surefoot.torch.modern import Betas
-from surefoot.torch.optimizers import Number
+from surefoot.torch.optimizers import Betas, Number
 from surefoot.torch.options import Common, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 

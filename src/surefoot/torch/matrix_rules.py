@@ -16,7 +16,7 @@ from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import Call
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.torch.group_settings import Group
-from surefoot.torch.optimizers import Number, as_torch
+from surefoot.torch.optimizers import Betas, Number, as_torch
 from surefoot.torch.options import Common, Extras, declared
 from surefoot.torch.spelling import TorchOptimizer
 
@@ -204,7 +204,7 @@ class SOAP(TorchOptimizer):
         self,
         params: Any,
         lr: Number = 3e-3,
-        betas: tuple[Number, Number] = (0.95, 0.95),
+        betas: Betas = (0.95, 0.95),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
         precondition_frequency: int = 10,

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-from torch import Tensor
-
-from surefoot.torch.optimizers import Number, as_torch
+from surefoot.torch.optimizers import Betas, Number, as_torch
 from surefoot.torch.options import Common, Extras, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
-
-Betas = tuple[Number, Number]
 
 
 class Adamax(TorchOptimizer):
@@ -228,7 +224,7 @@ class AdEMAMix(TorchOptimizer):
         self,
         params: Any,
         lr: Number = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor, float | Tensor] = (0.9, 0.999, 0.9999),
+        betas: tuple[Number, Number, Number] = (0.9, 0.999, 0.9999),
         alpha: float = 2.0,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -261,7 +257,7 @@ class Adan(TorchOptimizer):
         self,
         params: Any,
         lr: Number = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor, float | Tensor] = (0.98, 0.92, 0.99),
+        betas: tuple[Number, Number, Number] = (0.98, 0.92, 0.99),
         eps: float = 1e-8,
         weight_decay: float = 0,
         **extras: Unpack[Common],

@@ -21,6 +21,7 @@ from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 from surefoot.torch.state import tensors
 
 Number = float | Tensor
+Betas = tuple[Number, Number]
 
 as_torch = declaring()
 """Makes a constructor of a signature that is torch's, argument for argument."""
@@ -164,7 +165,7 @@ class Adam(TorchOptimizer):
         self,
         params: Any,
         lr: Number = 1e-3,
-        betas: tuple[Number, Number] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
@@ -196,7 +197,7 @@ class AdamW(Adam):
         self,
         params: Any,
         lr: Number = 1e-3,
-        betas: tuple[Number, Number] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
@@ -248,7 +249,7 @@ class AdaBound(TorchOptimizer):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         final_lr: float = 0.1,
         gamma: float = 1e-3,
         eps: float = 1e-8,
@@ -270,7 +271,7 @@ class AMSBound(AdaBound):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         final_lr: float = 0.1,
         gamma: float = 1e-3,
         eps: float = 1e-8,

@@ -12,8 +12,7 @@ from typing import Any, ClassVar, Unpack
 
 from surefoot.errors import UsageError
 from surefoot.frontends.declared import Call
-from surefoot.torch.modern import Betas
-from surefoot.torch.optimizers import Number
+from surefoot.torch.optimizers import Betas, Number
 from surefoot.torch.options import Common, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
