@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from surefoot import mathops
 from surefoot.arrays import cast, dtype_name, either
@@ -120,7 +120,7 @@ class _Each:
         several = zip(*(members(x, self._count) for x in (period, count, made, old)), strict=True)
         return Bundle(mathops.every(p, c, partial(_itself, fresh), kept) for p, c, fresh, kept in several)
 
-    def mean(self, x: Bundle, axis: int, *, keepdims: bool) -> Bundle:  # noqa: ARG002  as arrays have it
+    def mean(self, x: Bundle, axis: int, *, keepdims: Literal[True]) -> Bundle:  # noqa: ARG002  mathops keeps them always
         """Return the mean of each member over rows or columns."""
         return Bundle(mathops.mean(member, axis) for member in x.members)
 

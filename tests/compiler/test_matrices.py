@@ -176,6 +176,11 @@ def test_sides_that_do_not_go_together(step, told):
         graph_of(one(step))
 
 
+def test_a_mean_keeps_its_axis_and_no_rule_can_say_otherwise():
+    with pytest.raises(UsageError, match="unexpected keyword argument 'keepdims'"):
+        graph_of(one(lambda g, _: mean(g, 1, keepdims=False)))
+
+
 def test_a_size_is_that_of_the_array_at_hand():
     """Of the mean over what has a number for each row."""
     made = graph_of(one(lambda g, v: v + mean(mean(g * g, axis=1))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial, partialmethod
-from typing import Any
+from typing import Any, Literal
 
 from surefoot.compiler.graph import COLS, ONE, ROWS, SIDES, SIZE, SUMS, WHOLE, Graph, Node, Orthogonal, Sides, needed
 from surefoot.errors import UsageError
@@ -101,7 +101,7 @@ class SymbolOps:
         return _scalar(x.graph, x.node.sides[1])
 
     @staticmethod
-    def mean(x: Symbol, axis: int, *, keepdims: bool) -> Symbol:  # noqa: ARG004  mathops keeps them always
+    def mean(x: Symbol, axis: int, *, keepdims: Literal[True]) -> Symbol:  # noqa: ARG004  mathops keeps them always
         """Return the mean of each row (1) or each column (0)."""
         return _apply("mean", x, value=ROWS if axis else COLS)
 
