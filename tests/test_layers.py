@@ -19,6 +19,7 @@ LAYERS = [
     "files",
     "machine",
     "webpage",
+    "values",
     "arrays",
     "mathops",
     "bundle",

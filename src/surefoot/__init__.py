@@ -11,6 +11,7 @@ Arrows point one way, down this list: a room imports from those above it.
 | --- | --- |
 | `errors.py`, `files.py`, `machine.py` | exceptions and warnings; files that are written whole or not; the machine |
 | `webpage.py` | the making of every page |
+| `values.py` | what counts as a number, and what a function is called |
 | `arrays.py`, `mathops.py`, `bundle.py` | arrays of any framework, and the functions that rules use |
 | `about.py`, `hyperparameters.py`, `rule.py` | what a rule is, and what is said of it |
 | `update.py`, `combinator.py`, `rules/` | a whole update of a weight; rules made of rules; the maths |

@@ -21,6 +21,7 @@ from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
 from surefoot.rules.classic_conventions import CLASSIC_CONVENTIONS
+from surefoot.values import is_number
 
 CONVENTIONS: dict[str, dict[str, Convention]] = {
     **CLASSIC_CONVENTIONS,
@@ -62,8 +63,8 @@ def _around(rule: Rule, inner: Convention) -> Convention:
     """Return a framework's convention for a combinator's rule, from the rule inside and the combinator's names."""
     made = rule.combinator
     names = {name: theirs for name, theirs in inner.names.items() if name in rule.defaults}
-    numbers = {name: float(value) for name, value in made.own.items() if _is_number(value)}
-    others = {name: float(value) for name, value in made.defaults.items() if _is_number(value)}
+    numbers = {name: float(value) for name, value in made.own.items() if is_number(value)}
+    others = {name: float(value) for name, value in made.defaults.items() if is_number(value)}
     defaults = {name: x for name, x in {**inner.defaults, **others, **numbers}.items() if name in rule.defaults}
     note = f"The form of {inner.call}, with {made.title} around it" if inner.call else inner.note
     return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults, note=note)
@@ -72,12 +73,8 @@ def _around(rule: Rule, inner: Convention) -> Convention:
 def _as_it_is(rule: Rule, framework: str) -> Convention:
     """Return what any framework means by a rule of which it knows nothing."""
     lr = {name: "learning_rate" if framework in ("keras", "optax") else name for name in rule.own & {"lr"}}
-    numbers = {name: float(value) for name, value in rule.defaults.items() if name in rule.own and _is_number(value)}
+    numbers = {name: float(value) for name, value in rule.defaults.items() if name in rule.own and is_number(value)}
     return Convention("", lr, numbers)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def resolve(rule: Rule | str, framework: str, given: Mapping[str, Any], *, idle: bool = False) -> dict[str, Any]:

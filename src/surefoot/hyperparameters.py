@@ -17,6 +17,7 @@ import numpy as np
 
 from surefoot.errors import UsageError
 from surefoot.mathops import Array
+from surefoot.values import is_number
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,11 @@ class Hyperparameter:
             return isinstance(value, bool)
         if self.words:
             return value in self.words or (self.polynomial and _are_threes(value))
-        if not _is_number(value) or math.isnan(value):
+        if not is_number(value) or math.isnan(value):
             return False
         number = float(value)
         above_low = number > self.low if self.above else number >= self.low
         return above_low and (number < self.high or (self.closed and number == self.high))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _are_threes(value: Any) -> bool:
@@ -76,7 +73,7 @@ def _are_threes(value: Any) -> bool:
     return (
         isinstance(value, tuple)
         and bool(value)
-        and all(isinstance(three, tuple) and len(three) == 3 and all(map(_is_number, three)) for three in value)
+        and all(isinstance(three, tuple) and len(three) == 3 and all(map(is_number, three)) for three in value)
     )
 
 

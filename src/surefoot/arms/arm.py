@@ -15,7 +15,7 @@ from surefoot.arms import other_optimizers, two_rules
 from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.optimizer_text import parse_rule
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
-from surefoot.arms.schedule import Scheduled, name_of, own_schedule
+from surefoot.arms.schedule import Scheduled, own_schedule
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import home, reference
@@ -24,6 +24,7 @@ from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.ranges import Range
+from surefoot.values import name_of
 
 OF_TRAINING = ("schedule", "warmup", "groups", "closure")
 """Options of an optimizer in a comparison that it is not made with, but trained."""

@@ -16,6 +16,7 @@ from surefoot.errors import TrialError, UsageError, unknown
 from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
 from surefoot.store.design import Search
 from surefoot.store.ranges import Range
+from surefoot.values import is_number
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -112,15 +113,11 @@ def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str
     """
     values = hyper(make, {}, ranges)
     fixed = _paired(given)
-    numbers = {name for name, value in values.items() if _is_positive(value)}
+    numbers = {name for name, value in values.items() if is_number(value) and value > 0}
     names = [name for name in dimensions_for(numbers, trials) if name not in fixed]
     ours = {name: _informed(name, values) for name in names if name not in ranges}
     order = sorted({**ours, **ranges}, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     return searched(order, ours, ranges)
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from surefoot.arms.code_hash import digest
 from surefoot.errors import UsageError, unknown
 from surefoot.store.protocol import Schedule
+from surefoot.values import is_number, name_of
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
@@ -91,7 +92,7 @@ def scheduled(shape: Any, warmup: Any = None) -> Scheduled:
         raise unknown("schedule", str(shape), SCHEDULES)
     if warmup is None:
         return Scheduled(shape, WARMUP if shape in ("warmup-cosine", "wsd") else 0.0)
-    if isinstance(warmup, bool) or not isinstance(warmup, int | float) or not 0 <= warmup < 1:
+    if not is_number(warmup) or not 0 <= warmup < 1:
         raise UsageError(f"warmup is {warmup!r}; give the share of the steps in which the rate rises, such as 0.05.")
     return Scheduled(shape, float(warmup))
 
@@ -103,8 +104,3 @@ def own_schedule(given: Mapping[str, Any]) -> Scheduled | None:
     if "warmup" in given:
         raise UsageError('warmup goes with a schedule of the optimizer: write "adamw(schedule=cosine, warmup=0.1)".')
     return None
-
-
-def name_of(function: Any) -> str:
-    """Return what a function is called."""
-    return str(getattr(function, "__name__", type(function).__name__))

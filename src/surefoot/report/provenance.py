@@ -9,6 +9,7 @@ from surefoot.analysis import Setting
 from surefoot.store.design import Design
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Record
+from surefoot.values import is_whole
 from surefoot.words import Written
 from surefoot.words.looks import SPENDING, plan_text
 from surefoot.words.numbers import duration, join
@@ -123,4 +124,4 @@ def _entry(key: str, protocol: Protocol) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if is_whole(value) else str(value)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping, Sequence
 from itertools import chain, count
-from numbers import Real
 from sqlite3 import Connection
 from typing import Any
 
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.store.ranges import GIVEN_BY_USER
+from surefoot.values import is_number
 
 GUESSED = -1
 """The round of every trial of such a run."""
@@ -88,7 +88,7 @@ def _relate(connection: Connection, study: str, trials: Sequence[Old]) -> None:
 
 def _differing(hypers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the numbers that were searched: those that differ between trials, lr first."""
-    numeric = [name for name, value in hypers[0].items() if isinstance(value, Real) and not isinstance(value, bool)]
+    numeric = [name for name, value in hypers[0].items() if is_number(value)]
     differs = [name for name in numeric if len({hyper.get(name) for hyper in hypers}) > 1]
     return sorted(differs, key=lambda name: name != "lr")
 

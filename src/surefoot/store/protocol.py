@@ -12,6 +12,7 @@ from math import inf
 from typing import Any, Literal, get_args
 
 from surefoot.errors import Argument, UsageError
+from surefoot.values import is_number, is_whole
 
 VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
@@ -144,12 +145,14 @@ class Recipe:
     ema: float | None = None
 
     def __post_init__(self) -> None:
-        _within("clip", self.clip, inf, "the largest norm of all gradients together, such as clip=1.0")
-        _within("ema", self.ema, 1.0, "how much of the average each step keeps, such as ema=0.999")
-        if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
+        clip = _within("clip", self.clip, inf, "the largest norm of all gradients together, such as clip=1.0")
+        ema = _within("ema", self.ema, 1.0, "how much of the average each step keeps, such as ema=0.999")
+        if not is_whole(self.accumulate) or self.accumulate < 1:
             raise UsageError(f"accumulate is {self.accumulate!r}; give how many batches make a step, from 1.")
         if self.precision not in get_args(Precision):
             raise UsageError(f"precision is {self.precision!r}; give one of {', '.join(get_args(Precision))}.")
+        for name, value in {"clip": clip, "ema": ema, "accumulate": int(self.accumulate)}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -163,10 +166,11 @@ class Recipe:
         return ", ".join(f"{name}={value!r}" for name, value in self.changes.items())
 
 
-def _within(name: str, value: float | None, below: float, meaning: str) -> None:
-    """Raise `UsageError` unless a number lies between 0 and another, both excluded."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below):
+def _within(name: str, value: float | None, below: float, meaning: str) -> float | None:
+    """Return a number as Python's own; `UsageError` unless it lies between 0 and another, both excluded."""
+    if value is not None and not (is_number(value) and 0 < value < below):
         raise UsageError(f"{name} is {value!r}; give {meaning}, or None.")
+    return value if value is None or isinstance(value, int | float) else float(value)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from surefoot.tasks.metrics import First, Measure, Whole, gauge_of, is_of_whole
 from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
-from surefoot.tasks.user_metric import name_of, own_chance, read_metric
+from surefoot.tasks.user_metric import own_chance, read_metric, title_of
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
@@ -154,7 +154,7 @@ def task(
     score, judged, others = read_metric(metric, better, loss)
     splits = _splits(data)
     made = CustomTask(
-        name=name or name_of(model),
+        name=name or title_of(model),
         model=model,
         data=splits,
         loss=loss,

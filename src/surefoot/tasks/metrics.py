@@ -20,6 +20,7 @@ from torch import Tensor
 
 from surefoot.errors import UsageError
 from surefoot.tasks.task import Gauge, Mean
+from surefoot.values import name_of
 
 Measure = Callable[[Any, Any], Tensor]
 """A loss or a metric of a batch: a number from outputs and targets, the mean over the batch."""
@@ -33,7 +34,7 @@ class Whole:
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
-        self.__name__ = str(getattr(function, "__name__", type(function).__name__))
+        self.__name__ = name_of(function)
         self._targets_first = _first_argument(function) == TARGETS_FIRST
 
     def __call__(self, outputs: Any, targets: Any) -> float:

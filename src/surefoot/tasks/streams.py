@@ -18,6 +18,7 @@ from torch.utils.data import IterableDataset, default_collate
 from surefoot.errors import TrialError, UsageError
 from surefoot.tasks.examples import Collate, moved
 from surefoot.tasks.seeds import seeded
+from surefoot.values import is_whole
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,6 @@ def stream(
             f"stream() takes an IterableDataset, or a function of a seed that returns examples, and was given "
             f"{type(source).__name__}."
         )
-    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+    if not is_whole(examples) or examples < 1:
         raise UsageError(f"examples is {examples!r}; give how many make an epoch, a whole number from 1.")
-    return Stream(source, examples, collate)
+    return Stream(source, int(examples), collate)

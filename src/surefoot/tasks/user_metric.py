@@ -15,6 +15,7 @@ from surefoot.errors import UsageError, unknown
 from surefoot.store.protocol import LOSS, Better, Metric
 from surefoot.tasks.metrics import Measure, is_of_whole, understood
 from surefoot.tasks.models.parts import accuracy
+from surefoot.values import is_number, name_of
 
 
 def read_metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric, dict[str, Any]]:
@@ -51,7 +52,7 @@ def _by_name(others: Sequence[Any], judges: Metric) -> dict[str, Any]:
             raise UsageError(
                 f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
             )
-        name = one if isinstance(one, str) else name_of(one).replace("_", " ")
+        name = one if isinstance(one, str) else title_of(one).replace("_", " ")
         title = Metric(name).title
         if title in titles:
             raise UsageError(
@@ -74,10 +75,10 @@ def _judging(metric: Any, better: Better | None, loss: Measure | None) -> tuple[
     better = better or _its_better(metric)
     if better not in ("max", "min"):
         raise UsageError(
-            f"metric {name_of(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
+            f"metric {title_of(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
             "better='min' if smaller."
         )
-    return metric, Metric(name_of(metric).replace("_", " "), better, share=False)
+    return metric, Metric(title_of(metric).replace("_", " "), better, share=False)
 
 
 def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
@@ -103,9 +104,9 @@ def _its_better(metric: Any) -> Better | None:
 def own_chance(score: Any) -> float | None:
     """Return the score of guessing that a metric states in its attribute `chance`."""
     found = getattr(getattr(score, "function", score), "chance", None)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return float(found) if is_number(found) else None
 
 
-def name_of(function: Any) -> str:
-    """Return what a function or a class of an object is called."""
-    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")
+def title_of(function: Any) -> str:
+    """Return what a function or a class of an object is called, as people read it: `lambda` without brackets."""
+    return name_of(function).strip("<>")

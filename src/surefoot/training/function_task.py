@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from surefoot.arms.code_hash import digest
 from surefoot.errors import UsageError
 from surefoot.store.protocol import LOSS, Better, Metric, read_better
+from surefoot.values import name_of
 
 if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
@@ -66,8 +67,7 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
             f"metric is a {type(metric).__name__}; a training function computes and reports its values itself, so "
             "give what they are called, such as metric='AUROC'."
         )
-    own = getattr(train, "__name__", type(train).__name__).strip("<>")
-    return FunctionTask(name or own, train, _metric(metric, direction), digest(train))
+    return FunctionTask(name or name_of(train).strip("<>"), train, _metric(metric, direction), digest(train))
 
 
 def _needed(thing: Any) -> list[str]:
