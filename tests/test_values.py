@@ -1,4 +1,4 @@
-"""Numbers of NumPy are taken wherever Python's are, and truth values nowhere."""
+"""Numbers of NumPy are taken wherever Python's are, and truth values nowhere; a name that is taken gets a number."""
 
 import json
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.options import Options
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks.user_metric import own_chance
-from surefoot.values import is_number, is_whole
+from surefoot.values import free_name, is_number, is_whole
 
 
 def checked(value):
@@ -66,3 +66,8 @@ def test_numbers_of_numpy_have_the_key_of_python_s():
 def test_the_chance_of_a_metric_may_be_of_numpy():
     assert own_chance(SimpleNamespace(chance=np.float32(0.5))) == 0.5
     assert own_chance(SimpleNamespace(chance=True)) is None
+
+
+def test_a_name_that_is_taken_gets_the_first_free_number():
+    assert free_name("Adam", []) == "Adam"
+    assert free_name("Adam", ["Adam", "Adam (2)"]) == "Adam (3)"

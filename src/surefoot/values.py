@@ -1,10 +1,12 @@
-"""Values that a user gives: what counts as a number, and what a function is called.
+"""Values that a user gives: what counts as a number, what a function is called, and names that are taken.
 
 NumPy's and other libraries' scalars count like Python's. A truth value never does, although Python says that True is 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
+from itertools import count
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
@@ -22,3 +24,9 @@ def is_whole(value: Any) -> TypeGuard[int]:
 def name_of(function: Any) -> str:
     """Return what a function is called, or the class of an object."""
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """Return a name or, if it is taken, the same with the first free number: "Adam (2)"."""
+    numbered = (f"{wanted} ({number})" for number in count(2))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)

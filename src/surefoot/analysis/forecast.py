@@ -14,14 +14,14 @@ from math import sqrt
 from statistics import median, stdev
 from typing import Literal
 
-from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
+from surefoot.analysis.scale import UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Setting, group
 from surefoot.statistics.look_power import EFFECTS, Course, course
 from surefoot.statistics.looks import Looks
 from surefoot.statistics.power import promised
 from surefoot.store.design import Search, Sizing
 from surefoot.store.looks import BEST, LookPlan, Question
-from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.protocol import ACCURACY, Metric, Protocol
 from surefoot.store.records import Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)

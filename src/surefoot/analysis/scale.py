@@ -12,9 +12,7 @@ from math import isfinite
 from statistics import median
 
 from surefoot.statistics.intervals import Interval
-from surefoot.store.protocol import Metric, Protocol
-
-ACCURACY = Metric()
+from surefoot.store.protocol import ACCURACY, Metric, Protocol
 
 UNKNOWN_TEST_SIZE = 10_000
 """Test examples assumed for a protocol without their number: those of MNIST, as in the oldest stores."""

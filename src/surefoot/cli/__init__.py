@@ -23,3 +23,6 @@
 | `result.py` | the end of a command: the result in print, then the report |
 | `try_out.py` | `surefoot try`: whether every optimizer works on a task, before anything is trained |
 """
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""

@@ -11,10 +11,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from surefoot.cli import INTERRUPTED
 from surefoot.cli.flags import message
 from surefoot.errors import SurefootError
-
-INTERRUPTED = 130
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from surefoot.bench.result import BenchResult, BenchRow, SetResult, milliseconds
 from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS
 from surefoot.bench.turns import Quartiles
+from surefoot.cli import INTERRUPTED
 from surefoot.cli.options import Json
 from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.files import check_writable
@@ -71,7 +72,7 @@ def bench(
     if chart and any(entry.rows for entry in result.sets):
         typer.echo(f"Chart: {write_chart(result, chart)}", err=True)
     if result.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def print_result(result: BenchResult) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from surefoot.analysis import group
+from surefoot.analysis.scale import UNKNOWN_TEST_SIZE
 from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, TrueFindings, calibrate
@@ -52,8 +53,8 @@ def _stored(store: Path) -> SeedModel:
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]
-    sizes = [run[0].protocol.test_size or 10_000 for run in runs]
-    return stored([arm for run in runs for arm in group(run)], min(sizes, default=10_000))
+    sizes = [run[0].protocol.test_size or UNKNOWN_TEST_SIZE for run in runs]
+    return stored([arm for run in runs for arm in group(run)], min(sizes, default=UNKNOWN_TEST_SIZE))
 
 
 def result_json(result: Calibration) -> dict[str, Any]:

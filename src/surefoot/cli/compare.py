@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from surefoot.cli import INTERRUPTED
 from surefoot.cli.options import RESULTS, Json, Study, options, takes
 from surefoot.cli.printing import print_json
 from surefoot.cli.result import conclude, conclude_suite
@@ -20,8 +21,6 @@ from surefoot.options import Options
 from surefoot.rate_free_price import ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
-
-INTERRUPTED = 130
 
 
 @takes()

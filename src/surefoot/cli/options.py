@@ -23,14 +23,14 @@ RESULTS = Path(STORE).parent
 Study = Annotated[str, typer.Argument(help="Name of a study (`surefoot list`), or your own task: FILE.py:NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
-MarginFlag = Annotated[
-    str | None,
-    typer.Option(
-        "--margin",
-        help="Difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a "
-        "number (0.01), or a part of it (2%).",
-    ),
-]
+
+def _help(one: Field[Any]) -> str:
+    """Return the help of an option, as a sentence."""
+    text = str(one.metadata["help"])
+    return text[0].upper() + text[1:]
+
+
+MarginFlag = Annotated[str | None, typer.Option("--margin", help=_help(Options.__dataclass_fields__["margin"]))]
 
 OWN: dict[str, tuple[Any, Any]] = {
     "optimizers": (
@@ -68,10 +68,9 @@ def takes(*names: str) -> Callable[[Command], Command]:
 def _parameter(one: Field[Any], hint: Any) -> inspect.Parameter:
     """Return an option as a Typer parameter. Where text is allowed, its type is text."""
     name = one.metadata.get("flag", one.name)
-    text = one.metadata["help"]
     optional = type(None) in get_args(hint)
     kind: Any = (str | None if optional else str) if str in get_args(hint) else hint
-    made = (Annotated[kind, typer.Option(flag(name), help=text[0].upper() + text[1:])], one.default)
+    made = (Annotated[kind, typer.Option(flag(name), help=_help(one))], one.default)
     annotation, default = OWN.get(name, made)
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Parameter(name, keyword, default=default, annotation=annotation)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.analysis.forecast import (
+    SAME_STEP,
     Phase,
     Prospect,
     courses,
@@ -134,8 +135,7 @@ def _piloted(request: Request, seconds: float) -> Mapping[str, Timing]:
 
 def _same_steps(mine: Protocol, its: Protocol) -> bool:
     """Return whether two protocols train the same model on equally many examples and the same device."""
-    names = ("task", "fingerprint", "batch_size", "device", "train_size", "recipe")
-    return all(getattr(mine, name) == getattr(its, name) for name in names)
+    return all(getattr(mine, name) == getattr(its, name) for name in (*SAME_STEP, "fingerprint", "train_size"))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, count, groupby, zip_longest
+from itertools import chain, groupby, zip_longest
 from math import nan
 from statistics import fmean
 
@@ -35,6 +35,7 @@ from surefoot.search.race import FIRST, dropped_of
 from surefoot.store.design import Role, Search, TrialPart
 from surefoot.store.protocol import Better
 from surefoot.store.records import Record
+from surefoot.values import free_name
 
 Make = Callable[[Arm, int, TrialPart], Trial]
 """Makes the trial of an arm, a seed and a part in the run."""
@@ -87,8 +88,7 @@ class TunedArms:
         labels = [arm.label for arm in self.arms]
         found: dict[str, str] = {}
         for label in labels:
-            wanted = chain([f"{label} tuned"], (f"{label} tuned ({number})" for number in count(2)))
-            found[label] = next(name for name in wanted if name not in {*labels, *found.values()})
+            found[label] = free_name(f"{label} tuned", {*labels, *found.values()})
         return found
 
     def first(self) -> list[Trial]:

@@ -13,7 +13,7 @@ from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.store import Outcome
 from surefoot.training import events
 from surefoot.words import Written
-from surefoot.words.numbers import LOSS
+from surefoot.words.numbers import LOSS, short
 
 if TYPE_CHECKING:
     from surefoot.progress.board import Board
@@ -34,7 +34,7 @@ def _short(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_short, value))})"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return short(value)
     return str(getattr(value, "__name__", None) or written(value))
 
 

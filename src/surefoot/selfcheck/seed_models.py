@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.analysis.pairwise import Looked, compare_all
-from surefoot.analysis.scale import ACCURACY, Scale
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting
 from surefoot.analysis.verdict import judge
 from surefoot.errors import UsageError
 from surefoot.store.looks import TakenLook
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import ACCURACY, Metric
 
 Scores = NDArray[np.float64]
 

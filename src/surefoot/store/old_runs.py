@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Mapping, Sequence
-from itertools import chain, count
 from sqlite3 import Connection
 from typing import Any
 
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.store.ranges import GIVEN_BY_USER
-from surefoot.values import is_number
+from surefoot.values import free_name, is_number
 
 GUESSED = -1
 """The round of every trial of such a run."""
@@ -51,8 +50,7 @@ def _name(trials: Sequence[Old]) -> None:
     names: dict[str, str] = {}
     for one, has in reversed(list(zip(trials, setting, strict=True))):
         if one["purpose"] == "measure" and has not in names:
-            numbered = (f"{one['label']} ({number})" for number in count(2))
-            names[has] = next(name for name in chain([one["label"]], numbered) if name not in names.values())
+            names[has] = free_name(one["label"], names.values())
     tried: dict[str, set[str]] = {}
     for one, has in zip(trials, setting, strict=True):
         if one["purpose"] == "tune":

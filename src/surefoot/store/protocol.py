@@ -90,6 +90,8 @@ class Metric:
 OURS = ("accuracy", "loss", "bits per character", "distance to minimum", "score")
 """The names of metrics that no user gave."""
 
+ACCURACY = Metric()
+
 LOSS = Metric("loss", "min", share=False, is_loss=True)
 """The metric of a task that is judged by its loss."""
 

@@ -17,14 +17,12 @@ import numpy as np
 
 from surefoot.datasets import Dataset, load
 from surefoot.errors import Argument, UsageError
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import ACCURACY, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.task import Splits, Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-ACCURACY = Metric()
 
 
 @dataclass(frozen=True)

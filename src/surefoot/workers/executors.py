@@ -7,13 +7,13 @@ another host, give the same events, and leave the store to the driver, who is it
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from surefoot.errors import Argument, UsageError, unknown
+from surefoot.machine import usable_cores
 from surefoot.tasks import Trainable
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
@@ -70,7 +70,7 @@ def capacity(runner: Runner, device: str) -> int:
         return room(runner)
     if device != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores() or 1
 
 
 @contextmanager
