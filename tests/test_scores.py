@@ -69,6 +69,21 @@ def test_a_lower_score_may_be_better():
     assert found.summary.verdict.behind == ("sgd", "mine, tuned")
 
 
+@pytest.mark.parametrize(
+    ("label", "names", "words"),
+    [
+        ("a\nb", {}, r"an optimizer is 'a\nb'; give words on one line"),
+        (" ", {}, "an optimizer is ' '; give words on one line"),
+        ("b", {"metric": "a\tb"}, r"metric is 'a\tb'; give words on one line"),
+        ("b", {"name": 3}, "name is 3; give words on one line"),
+    ],
+)
+def test_a_name_that_would_break_a_table_is_refused(label, names, words):
+    with pytest.raises(UsageError) as refused:
+        surefoot.judge({"a": [0.1, 0.2], label: [0.3, 0.4]}, **names)
+    assert words in str(refused.value)
+
+
 @pytest.mark.parametrize("lost", ["", "nan", "Diverged", "inf"])
 def test_a_seed_without_a_score_has_diverged(file, lost):
     text = long().replace(f'"sgd",3,{SCORES["sgd"][3]}', f'"sgd",3,{lost}')

@@ -1,4 +1,4 @@
-"""Every exception and warning that Surefoot raises, and the helper that names close matches.
+"""Every exception and warning that Surefoot raises, and the helpers that check and match names.
 
 A user's mistake is a `UsageError`, which is also a `ValueError`, so that code written for torch or NumPy catches
 it. What went wrong outside the program (a damaged file, a full disk, another version's store) has a class of its
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from difflib import SequenceMatcher
+from unicodedata import category
 
 
 class Argument(str):
@@ -44,6 +45,19 @@ class TrialError(SurefootError):
 
 class SurefootWarning(UserWarning):
     """Something works, but not as the user may think."""
+
+
+def one_line(what: str, given: object) -> str:
+    """Return a name that a user gave; `UsageError` unless it is words on one line. Nothing and None are no name."""
+    if given is None:
+        return ""
+    if not isinstance(given, str) or given.isspace() or any(category(one) in _BREAKS for one in given):
+        raise UsageError(what, f" is {given!r}; give words on one line, as they head rows and columns.")
+    return given
+
+
+_BREAKS = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters, and of what separates lines and paragraphs."""
 
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:

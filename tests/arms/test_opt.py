@@ -155,6 +155,12 @@ class NeedsMore(torch.optim.SGD):
         (lambda: parse_arms(["no.such.Thing"], "torch"), "is the library installed"),
         (lambda: Opt("adam", beta1=one_minus(0.5, 2)), "0 to 1"),
         (lambda: Opt("sgd", lr=log(0, 1)), "low must be above 0"),
+        (lambda: Opt("sgd", name=3), "name is 3; give words on one line"),
+        (lambda: Opt(torch.optim.SGD, name=" "), "name is ' '; give words on one line"),
+        (lambda: Opt("sgd", name="a\nb"), r"name is 'a\nb'; give words on one line"),
+        (lambda: Opt("sgd", name="a\u2028b"), "give words on one line"),
+        (lambda: Opt("sgd", name="\x1b[31mred"), "give words on one line"),
+        (lambda: parse_arms(["a\nb=adam"], "torch"), r"name is 'a\nb'; give words on one line"),
     ],
 )
 def test_what_is_no_optimizer_is_refused_with_the_reason(make, words):

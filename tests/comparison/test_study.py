@@ -152,6 +152,8 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ),
         ({"better": "min"}, "better='min' is for a metric of yours, and the optimizers are judged by their accuracy"),
         ({"better": "max", "metric": "loss"}, "judged by their loss, of which the smaller is better; give metric= too"),
+        ({"name": 3}, "name is 3; give words on one line"),
+        ({"name": " \n"}, r"name is ' \n'; give words on one line"),
         ({"task": net, "model": None, "data": None}, "is no task: it has no chance, data"),
     ],
 )

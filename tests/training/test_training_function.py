@@ -499,6 +499,10 @@ def test_what_is_no_training_function_is_refused():
         task_of(bare, better=None)
     with pytest.raises(UsageError, match="metric='AUROC'"):
         task_of(bare, metric=accuracy)
+    with pytest.raises(UsageError, match=r"metric is 'a\\nb'; give words on one line"):
+        task_of(bare, metric="a\nb")
+    with pytest.raises(UsageError, match="name is 3; give words on one line"):
+        task_of(bare, name=3)
 
 
 def test_the_code_the_functions_it_calls_and_the_data_it_names_are_its_fingerprint():

@@ -17,7 +17,7 @@ from surefoot.arms.optimizer_text import parse_rule
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
 from surefoot.arms.schedule import Scheduled, own_schedule
 from surefoot.conventions import resolve
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError, one_line
 from surefoot.frontends.lookup import home, reference
 from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import is_built_in, rule_of
@@ -157,9 +157,9 @@ def make_arm(
         name: the user's name for it.
 
     Raises:
-        UsageError: no such rule or option, a bad value, or something that is no optimizer.
+        UsageError: no such rule or option, a bad value, something that is no optimizer, or a name of several lines.
     """
-    ranges = ranges or {}
+    ranges, name = ranges or {}, one_line(Argument("name"), name)
     made: Rule | other_optimizers.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)

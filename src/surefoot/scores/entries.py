@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.errors import UsageError
+from surefoot.errors import UsageError, one_line
 from surefoot.store.records import ENDED, Status
 
 DIVERGED = ("", "nan", "diverged")
@@ -78,7 +78,7 @@ def entry(cells: Mapping[str, Any], where: str) -> Entry:
     if status == "finished" and not math.isfinite(value):
         status = "diverged"
     return Entry(
-        optimizer=str(cells["optimizer"]).strip(),
+        optimizer=one_line(f"{where}: the optimizer", str(cells["optimizer"]).strip()),
         seed=read_seed(cells["seed"], where),
         score=value,
         task=task,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis import Summary, summarize
-from surefoot.errors import Argument, UsageError
+from surefoot.errors import Argument, UsageError, one_line
 from surefoot.result import Result
 from surefoot.scores.entries import Entries, Entry, by_task, read_score
 from surefoot.scores.looks import SeedsSeen, looks, note
@@ -128,6 +128,8 @@ class _Options:
 def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
     """Return the summary of each task, by its name."""
     read_better(options.metric.better, "the scores")
+    one_line(Argument("name"), options.name)
+    one_line(Argument("metric"), options.metric.name)
     path = Path(scores) if isinstance(scores, str | PathLike) else None
     tasks = by_task(_read(path or scores, options))
     earlier = looks(path) if path else {}
@@ -154,7 +156,7 @@ def _read(scores: Any, options: _Options) -> Iterator[tuple[str, Entry]]:
                 where = f"{label}, seed {seed}"
                 score = read_score(value, where)
                 status: Status = "finished" if math.isfinite(score) else "diverged"
-                yield where, Entry(str(label), int(seed), score, status=status)
+                yield where, Entry(one_line("an optimizer", str(label)), int(seed), score, status=status)
     else:
         raise UsageError(f"scores are {type(scores).__name__}; expected a mapping, a data frame or the path of a CSV.")
 

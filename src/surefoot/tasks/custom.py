@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.errors import SurefootWarning, UsageError
+from surefoot.errors import Argument, SurefootWarning, UsageError, one_line
 from surefoot.store.protocol import Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examine import examine
@@ -154,7 +154,7 @@ def task(
     score, judged, others = read_metric(metric, better, loss)
     splits = _splits(data)
     made = CustomTask(
-        name=name or title_of(model),
+        name=one_line(Argument("name"), name) or title_of(model),
         model=model,
         data=splits,
         loss=loss,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from surefoot.arms.code_hash import digest
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError, one_line
 from surefoot.store.protocol import LOSS, Better, Metric, read_better
 from surefoot.values import name_of
 
@@ -67,7 +67,9 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
             f"metric is a {type(metric).__name__}; a training function computes and reports its values itself, so "
             "give what they are called, such as metric='AUROC'."
         )
-    return FunctionTask(name or name_of(train).strip("<>"), train, _metric(metric, direction), digest(train))
+    own = name_of(train).strip("<>")
+    measured = _metric(one_line(Argument("metric"), metric), direction)
+    return FunctionTask(one_line(Argument("name"), name) or own, train, measured, digest(train))
 
 
 def _needed(thing: Any) -> list[str]:
@@ -81,8 +83,8 @@ def _needed(thing: Any) -> list[str]:
     return [one.name for one in found if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
 
 
-def _metric(name: str | None, better: Better) -> Metric:
+def _metric(name: str, better: Better) -> Metric:
     """Return the metric. Without a name, a smaller-is-better metric is the loss itself."""
-    if better == "min" and name in (None, LOSS.name):
+    if better == "min" and name in ("", LOSS.name):
         return LOSS
     return Metric(name or SCORE, better, share=False)
