@@ -20,6 +20,10 @@ from surefoot.workers.runner import Runner, option
 STORE = "surefoot-results/results.sqlite"
 
 
+PATHS = {"store": STORE, "logdir": "runs", "data_dir": "data"}
+"""The options that are paths, each with an example."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a user can change about a study; None keeps the study's own.
@@ -86,6 +90,13 @@ class Options:
             value = getattr(self, one.name)
             if "least" in one.metadata and value is not None:
                 object.__setattr__(self, one.name, _whole(one.name, value, one.metadata["least"]))
+            if one.name in PATHS and not isinstance(value, str | PathLike | None):
+                example = f"{one.name}={PATHS[one.name]!r}"
+                raise UsageError(Argument(one.name), f" is {value!r}; give a path, such as {example}.")
+        if not isinstance(self.runner, Runner):
+            raise UsageError(
+                Argument("runner"), f" is {self.runner!r}; give one, such as surefoot.Runner('ray', address='auto')."
+            )
         if not isinstance(self.budget, str | timedelta | None):
             raise UsageError(
                 f"budget is {self.budget!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'."
@@ -95,8 +106,17 @@ class Options:
 def _whole(name: str, value: Any, least: int) -> int:
     """Return a count as Python's own number; `UsageError` for anything but a whole number."""
     if isinstance(value, bool) or not isinstance(value, Integral):
-        many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
+        many = max(least, _meant(value))
         raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
     if value < least:
         raise UsageError(Argument(name), f" is {value}; give a whole number from {least}.")
     return int(value)
+
+
+def _meant(value: Any) -> int:
+    """Return the count that a user may have meant by what is none: that of a list, or the number in a text."""
+    if isinstance(value, str):
+        return int(value) if value.strip().isdecimal() else 3
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return len(value) if isinstance(value, Sized) else 3

@@ -152,6 +152,13 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ),
         ({"better": "min"}, "better='min' is for a metric of yours, and the optimizers are judged by their accuracy"),
         ({"better": "max", "metric": "loss"}, "judged by their loss, of which the smaller is better; give metric= too"),
+        ({"batch_size": "32"}, "batch_size is '32'; give how many, a whole number, such as batch_size=32"),
+        ({"seeds": 2.0}, "seeds is 2.0; give how many, a whole number, such as seeds=2"),
+        ({"store": 3}, "store is 3; give a path, such as store='surefoot-results/results.sqlite'"),
+        ({"logdir": 3}, "logdir is 3; give a path, such as logdir='runs'"),
+        ({"data_dir": b"x"}, "data_dir is b'x'; give a path"),
+        ({"runner": "ray"}, "runner is 'ray'; give one, such as surefoot.Runner('ray', address='auto')"),
+        ({"device": "gpu"}, "device is gpu; give cuda for a GPU of NVIDIA or AMD"),
         ({"name": 3}, "name is 3; give words on one line"),
         ({"name": " \n"}, r"name is ' \n'; give words on one line"),
         ({"task": net, "model": None, "data": None}, "is no task: it has no chance, data"),
@@ -159,7 +166,7 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
 )
 def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
     with pytest.raises(UsageError) as refused:
-        compared(tmp_path / "r.sqlite", **changes)
+        compared(**{"store": tmp_path / "r.sqlite", **changes})
     assert words in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -31,6 +31,8 @@ def device_for(runner: Runner, name: str) -> str:
     Raises:
         UsageError: torch is not installed, an unknown device, or one that this machine does not have.
     """
+    if name == "gpu":
+        raise UsageError(Argument("device"), " is gpu; give cuda for a GPU of NVIDIA or AMD, mps for one of Apple.")
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
     if runner.name == "ray":
