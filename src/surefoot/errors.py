@@ -47,6 +47,12 @@ class SurefootWarning(UserWarning):
     """Something works, but not as the user may think."""
 
 
+def kind_of(value: object) -> str:
+    """Return what a value is, in words: "an int", "a list"."""
+    name = type(value).__name__
+    return f"{'an' if name.startswith(('a', 'e', 'i', 'o', 'ndarray')) else 'a'} {name}"
+
+
 def one_line(what: str, given: object) -> str:
     """Return a name that a user gave; `UsageError` unless it is words on one line. Nothing and None are no name."""
     if given is None:

@@ -457,6 +457,21 @@ def bce(outputs, targets):
     return functional.binary_cross_entropy_with_logits(outputs[:, 0], targets.float())
 
 
+class Alone(Dataset):
+    """Inputs without targets."""
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, place):
+        return torch.zeros(3)
+
+
+def listed():
+    """Examples as plain lists."""
+    return [(inputs.tolist(), int(target)) for inputs, target in zip(*pair(), strict=True)]
+
+
 def broken():
     raise RuntimeError("no such file: weights.pt")
 
@@ -487,7 +502,35 @@ def broken():
         ({"data": ((pair()[0][:0], pair()[1][:0]), pair())}, "training data: the arrays are empty"),
         ({"data": (Stream(), pair())}, "can only be read from its start"),
         ({"data": (DataLoader(Stream()), pair())}, "can only be read from its start"),
-        ({"data": (pair(), 7)}, "test data is a int"),
+        ({"data": (pair(), 7)}, "test data is an int"),
+        (
+            {"data": tuple(t.tolist() for t in pair())},
+            "data is 2 lists, where each part needs inputs and targets of its own",
+        ),
+        ({"data": ([1, 2], [3, 4])}, "data is 2 lists, where each part needs inputs and targets of its own"),
+        ({"data": ([1.5, 2.5], pair()[1])}, "data is 2 tensors or arrays, where each part"),
+        ({"data": (pair(), pair()[0])}, "test data is a Tensor alone; give a pair of tensors (inputs, targets)"),
+        ({"data": (pair(), pair(), pair()[0].numpy())}, "test data is an ndarray alone; give a pair"),
+        ({"data": (pair(), [1, 2])}, "test data is a list of int; give a pair of tensors"),
+        ({"data": (pair(), (pair()[0], pair()[1].tolist()))}, "test data is a tuple of Tensor and list; give a pair"),
+        (
+            {"data": (listed(), listed())},
+            "training data is a list of examples with lists of numbers in them, which become no",
+        ),
+        ({"data": (Alone(), pair(), pair())}, "training data: a batch is a Tensor; expected (inputs, targets)"),
+        ({"data": {"train": pair()}}, "data is a dict; give (train, test)"),
+        (
+            {"model": lambda: nn.Linear(3, 1)},
+            "get its outputs and the targets. Cross-entropy, the default, needs an output for each class",
+        ),
+        ({"metric": Precision}, "metric is the class Precision; give an object, such as Precision()"),
+        ({"metric": ["accuracy", Precision]}, "metric is the class Precision; give an object, such as Precision()"),
+        ({"metric": 3}, "metric is an int; give a function of outputs and targets, or a name"),
+        ({"metric": ["accuracy", 3]}, "metric is an int; give a function"),
+        (
+            {"loss": nn.CrossEntropyLoss},
+            "loss is the class CrossEntropyLoss; give an object, such as CrossEntropyLoss()",
+        ),
         ({"data": (pair(2), pair())}, "too few to keep 10% of them"),
         ({"loss": lambda out, y: functional.cross_entropy(out, y) * float("nan")}, "nan before any training"),
         ({"loss": lambda out, y: functional.cross_entropy(out, y, reduction="none")}, "a tensor of shape (36,)"),
@@ -505,6 +548,19 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(changes, words):
     with pytest.raises(UsageError) as refused:
         made(**changes)
     assert words in str(refused.value)
+
+
+def test_an_example_of_several_inputs_may_have_them_in_a_list():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.of_both = nn.Linear(6, 2)
+
+        def forward(self, inputs):
+            return self.of_both(torch.cat(inputs, 1))
+
+    examples = [([inputs, inputs], target) for inputs, target in zip(*pair(), strict=True)]
+    assert made(model=Both, data=(examples, examples)).name == "Both"
 
 
 def test_the_door_is_the_function():

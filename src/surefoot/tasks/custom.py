@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.errors import Argument, SurefootWarning, UsageError, one_line
+from surefoot.errors import Argument, SurefootWarning, UsageError, kind_of, one_line
 from surefoot.store.protocol import Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examine import examine
@@ -144,13 +144,15 @@ def task(
     """
     if not callable(model) or isinstance(model, nn.Module):
         raise UsageError(
-            f"model is {type(model).__name__}; give a function that makes the model, such as `lambda: Net()`: every "
+            f"model is {kind_of(model)}; give a function that makes the model, such as `lambda: Net()`: every "
             "trial starts from weights of its own."
         )
     if loss is not None and not callable(loss):
         raise UsageError(
             f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
         )
+    if isinstance(loss, type):
+        raise UsageError(f"loss is the class {loss.__name__}; give an object, such as {loss.__name__}().")
     score, judged, others = read_metric(metric, better, loss)
     splits = _splits(data)
     made = CustomTask(
@@ -187,10 +189,11 @@ def _pair(_: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:
 def _splits(data: Any) -> Splits:
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         parts = f" of {len(data)} parts" if isinstance(data, tuple | list) else ""
-        raise UsageError(f"data is a {type(data).__name__}{parts}; give (train, test) or (train, validation, test).")
-    if all(isinstance(part, Tensor | np.ndarray) for part in data):
+        raise UsageError(f"data is {kind_of(data)}{parts}; give (train, test) or (train, validation, test).")
+    if all(isinstance(part, Tensor | np.ndarray | list) for part in data) and any(map(_is_alone, data)):
+        kind = "lists" if all(isinstance(part, list) for part in data) else "tensors or arrays"
         raise UsageError(
-            f"data is {len(data)} tensors or arrays, where each part needs inputs and targets of its own; give "
+            f"data is {len(data)} {kind}, where each part needs inputs and targets of its own; give "
             "((train_inputs, train_targets), (test_inputs, test_targets))."
         )
     names = ("training", "test") if len(data) == 2 else ("training", "validation", "test")
@@ -207,12 +210,17 @@ def _splits(data: Any) -> Splits:
     return Splits(*cut(parts_[0], VALIDATION), parts_[1])
 
 
+def _is_alone(part: Any) -> bool:
+    """Return whether a part of the data is inputs or targets without the other."""
+    return isinstance(part, Tensor | np.ndarray) or (bool(part) and isinstance(part[0], float | int))
+
+
 def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
     """Return the model's outputs and the targets of a batch."""
     if isinstance(batch, Mapping):
         return model(**batch), batch
     if not isinstance(batch, tuple | list) or len(batch) < 2:
-        raise UsageError(f"a batch is a {type(batch).__name__}; expected (inputs, targets), or a dict.")
+        raise UsageError(f"a batch is {kind_of(batch)}; expected (inputs, targets), or a dict.")
     return model(*batch[:-1]), batch[-1]
 
 

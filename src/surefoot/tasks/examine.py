@@ -6,6 +6,7 @@ optimizer. What was seen on the way is the task's fingerprint.
 
 from __future__ import annotations
 
+import re
 import warnings
 from contextlib import suppress
 from math import isclose, isnan, nan
@@ -23,6 +24,14 @@ from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Mean, Split, Task, begi
 
 BATCH = 64
 """Examples in the batch of a try-out. The fingerprint must not depend on the user's batch size."""
+
+OUT_OF_BOUNDS = re.compile(r"Target -?\d+ is out of bounds")
+"""What torch's cross-entropy says of a class that the model has no output for."""
+
+TOO_FEW_OUTPUTS = (
+    " Cross-entropy, the default, needs an output for each class, which are counted from 0: give the model as many, or "
+    "a loss for one output, such as binary cross-entropy."
+)
 
 
 def examine(task: Task) -> str:
@@ -116,12 +125,15 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
                 _check_number(task, measured, "metric")
             found.add(measured, 1)
             metric = _value(task, model, split, found)
-    except UsageError:
-        raise
+    except UsageError as error:
+        said = str(error)
+        whose = f"task {task.name}"
+        raise UsageError(said if said.startswith(whose) else f"{whose}, {part} data: {said}") from error
     except Exception as error:
         raise UsageError(
             f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
             "model gets the inputs, the loss and the metric get its outputs and the targets."
+            f"{TOO_FEW_OUTPUTS if OUT_OF_BOUNDS.search(str(error)) else ''}"
         ) from error
     if not torch.isfinite(loss):
         raise UsageError(

@@ -30,7 +30,7 @@ from torch.utils.data import (
     get_worker_info,
 )
 
-from surefoot.errors import UsageError
+from surefoot.errors import UsageError, kind_of
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import Split
@@ -127,6 +127,7 @@ def split_of(given: Any, name: str) -> Split:
             f"{name} data is {len(given)} lists; give tensors or arrays, such as (torch.tensor(inputs), "
             "torch.tensor(targets)). For a list of examples give pairs (input, target)."
         )
+    _check_examples(given, name)
     return _examples(given, name, default_collate)
 
 
@@ -191,6 +192,27 @@ def _arrays(parts: Sequence[Tensor | np.ndarray[Any, Any]], name: str) -> Split:
         raise UsageError(f"{name} data: {error}") from None
 
 
+def _check_examples(given: Any, name: str) -> None:
+    """Raise `UsageError` for inputs or targets alone, or a list that torch does not put together as a batch."""
+    if isinstance(given, Tensor | np.ndarray):
+        raise UsageError(f"{name} data is {kind_of(given)} alone; {EXPECTED}.")
+    if not isinstance(given, tuple | list) or not given:
+        return
+    if not isinstance(given[0], tuple | list | Mapping):
+        kinds = dict.fromkeys(type(one).__name__ for one in given)
+        raise UsageError(f"{name} data is {kind_of(given)} of {' and '.join(kinds)}; {EXPECTED}.")
+    if isinstance(given[0], tuple | list) and any(map(_is_numbers, given[0])):
+        raise UsageError(
+            f"{name} data is {kind_of(given)} of examples with lists of numbers in them, which become no tensor of a "
+            f"batch; {EXPECTED}, such as (torch.tensor(inputs), torch.tensor(targets))."
+        )
+
+
+def _is_numbers(part: Any) -> bool:
+    """Return whether it is a list of numbers, or of lists of them. A list of tensors is several inputs."""
+    return isinstance(part, list) and bool(part) and (isinstance(part[0], float | int) or _is_numbers(part[0]))
+
+
 def _examples(dataset: Any, name: str, collate: Collate) -> Split:
     if isinstance(dataset, IterableDataset):
         raise UsageError(
@@ -198,7 +220,7 @@ def _examples(dataset: Any, name: str, collate: Collate) -> Split:
             "epoch is; give surefoot.stream(dataset, examples=10_000), or a Dataset with __getitem__ and __len__."
         )
     if not (isinstance(dataset, Dataset) or hasattr(dataset, "__getitem__")) or not hasattr(dataset, "__len__"):
-        raise UsageError(f"{name} data is a {type(dataset).__name__}; {EXPECTED}.")
+        raise UsageError(f"{name} data is {kind_of(dataset)}; {EXPECTED}.")
     if len(dataset) == 0:
         raise UsageError(f"{name} data is empty; give at least one example.")
     return Examples(dataset, collate)

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch.nn import functional
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import UsageError, kind_of, unknown
 from surefoot.store.protocol import LOSS, Better, Metric
 from surefoot.tasks.metrics import Measure, is_of_whole, understood
 from surefoot.tasks.models.parts import accuracy
@@ -37,10 +37,19 @@ def read_metric(metric: Any, better: Better | None, loss: Measure | None) -> tup
 def _several(metric: Any) -> list[Any]:
     """Return the metrics that were given, of which the first judges."""
     if not isinstance(metric, list | tuple):
-        return [understood(metric)]
+        return [_checked(metric)]
     if not metric:
         raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
-    return [understood(one) for one in metric]
+    return [_checked(one) for one in metric]
+
+
+def _checked(metric: Any) -> Any:
+    """Return a metric as it is used; `UsageError` for what is none."""
+    if isinstance(metric, type):
+        raise UsageError(f"metric is the class {metric.__name__}; give an object, such as {metric.__name__}().")
+    if not isinstance(metric, str | None) and not callable(metric) and not is_of_whole(metric):
+        raise UsageError(f"metric is {kind_of(metric)}; give a function of outputs and targets, or a name.")
+    return understood(metric)
 
 
 def _by_name(others: Sequence[Any], judges: Metric) -> dict[str, Any]:
@@ -70,8 +79,6 @@ def _judging(metric: Any, better: Better | None, loss: Measure | None) -> tuple[
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
     if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
         return _named_metric(metric, better)
-    if not callable(metric) and not is_of_whole(metric):
-        raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
     better = better or _its_better(metric)
     if better not in ("max", "min"):
         raise UsageError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from surefoot.arms.code_hash import digest
-from surefoot.errors import Argument, UsageError, one_line
+from surefoot.errors import Argument, UsageError, kind_of, one_line
 from surefoot.store.protocol import LOSS, Better, Metric, read_better
 from surefoot.values import name_of
 
@@ -64,7 +64,7 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
     direction = read_better(better, "what the training reports")
     if metric is not None and not isinstance(metric, str):
         raise UsageError(
-            f"metric is a {type(metric).__name__}; a training function computes and reports its values itself, so "
+            f"metric is {kind_of(metric)}; a training function computes and reports its values itself, so "
             "give what they are called, such as metric='AUROC'."
         )
     own = name_of(train).strip("<>")
