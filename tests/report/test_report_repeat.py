@@ -1,10 +1,14 @@
 """What a report says of how to repeat its study runs, and gives the same arms; what cannot run is not said."""
 
+import enum
 import inspect
+import json
+import math
 import shlex
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +17,7 @@ from report_pages import said
 from samples import DESIGN, trial
 from surefoot.arms.arm_list import arms_of, parse_arms
 from surefoot.report.repeat import repeat
-from surefoot.store.design import Budget
+from surefoot.store.design import Budget, Design
 from surefoot.store.protocol import LOSS, Recipe
 
 
@@ -22,6 +26,20 @@ class MyOpt(torch.optim.SGD):
 
 
 MyOpt.__module__ = "__main__"
+
+
+class Around(torch.optim.SGD):
+    """A class whose options may be anything."""
+
+    def __init__(self, params, lr=0.1, base=None, sizes=()):  # noqa: ARG002
+        super().__init__(params, lr=lr)
+
+
+class Kind(enum.Enum):
+    """A constant of a module."""
+
+    CALM = 1
+
 
 OPTIMIZERS = [
     "adam",
@@ -44,6 +62,10 @@ def planned(optimizers, *, own=False):
     ]
     asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": base.protocol}
     return arms, records, replace(DESIGN, optimizers=tuple(arm.asked for arm in arms), **asked)
+
+
+def kind_of(value):
+    return type(value).__name__
 
 
 def called(text):
@@ -161,3 +183,81 @@ def test_what_every_step_does_is_told_with_the_task():
     _, _, design = planned(["adam", MyOpt], own=True)
     design = replace(design, protocol=replace(design.protocol, recipe=Recipe(clip=1.0, ema=0.999)))
     assert "# the task, or model= and data=, of 'my_net', with clip=1.0, ema=0.999\n" in repeat(design).text
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        torch.optim.SGD,
+        torch.nn.functional.relu,
+        torch.float32,
+        Kind.CALM,
+        "sgd",
+        "a, b:c",
+        None,
+        [0.1, 0.2],
+        {"a": [1]},
+    ],
+    ids=kind_of,
+)
+@pytest.mark.parametrize("name", ["", "mine", "a=b"])
+def test_an_option_of_any_kind_is_repeated_as_it_was(base, name):
+    given, _, design = planned([surefoot.Opt(Around, base=base, name=name), "adam"])
+    told = repeat(Design.from_json(json.loads(json.dumps(design.to_json())), hash=design.hash, study="booth"))
+    assert "script" not in told.words
+    if told.is_command:
+        words = shlex.split(told.text)
+        again = parse_arms([words[at + 1] for at, word in enumerate(words) if word == "-o"], "torch")
+    else:
+        again = arms_of(called(told.text).options["optimizers"])
+    assert [(arm.label, arm.hyper, arm.own) for arm in again] == [(arm.label, arm.hyper, arm.own) for arm in given]
+    assert told.is_command == (isinstance(base, str | list | dict | None) and name != "a=b")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [lambda: 1, MyOpt, {1, 2}, torch.ones(2), np.float32(0.1), [torch.optim.SGD]],
+    ids=kind_of,
+)
+def test_an_option_that_no_module_has_is_said_to_be_the_script_s_own(base):
+    *_, design = planned([surefoot.Opt(Around, base=base, name="around"), "adam"])
+    told = repeat(design)
+    assert "around" in told.words
+    assert "base=...)" in told.text
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf])
+def test_an_infinite_number_is_repeated_as_it_was(number):
+    given, _, design = planned([surefoot.Opt(Around, base=number, sizes=[1.0, number])])
+    told = repeat(design)
+    assert not told.is_command
+    (again,) = arms_of(called(told.text).options["optimizers"])
+    assert again.hyper == given[0].hyper
+
+
+@pytest.mark.parametrize("text", ["cautious(adamw)", "cautious(adamw, lr=0.1)", "x=cautious(mars(adam), lr=0.1)"])
+def test_a_rule_made_of_others_is_a_command_that_can_be_read(text):
+    given, _, design = planned([text])
+    told = repeat(design)
+    assert told.is_command
+    words = shlex.split(told.text)
+    assert parse_arms([words[words.index("-o") + 1]], "torch") == given
+
+
+def test_two_classes_of_one_name_stay_two():
+    own = type("SGD", (MyOpt,), {"__module__": "__main__"})
+    arms, _, design = planned(
+        [surefoot.Opt(torch.optim.Adam), surefoot.Opt(surefoot.torch.Adam), surefoot.Opt(own, lr=1), torch.optim.SGD]
+    )
+    text = repeat(design).text
+    assert "from torch.optim.adam import Adam as Adam2\n" in text
+    assert "from torch.optim.sgd import SGD as SGD2\n" in text
+    again = arms_of(called(text.replace("Opt(SGD,", "Opt(MyOpt,")).options["optimizers"])
+    assert [arm.rule for arm in again if arm.make is not MyOpt] == [arm.rule for arm in arms if arm.make is not own]
+
+
+def test_what_an_option_is_changes_neither_the_settings_nor_the_request():
+    """Trials that are stored have the text of an object in their keys."""
+    arm = surefoot.Opt(Around, base=torch.optim.SGD).arm
+    assert arm.hyper["base"] == "<class 'torch.optim.sgd.SGD'>"
+    assert set(arm.decides) == {"label", "rule", "convention", "hyper", "ranges"}

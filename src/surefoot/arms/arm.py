@@ -16,6 +16,7 @@ from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.optimizer_text import parse_rule
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
 from surefoot.arms.schedule import Scheduled, own_schedule
+from surefoot.arms.user_code import reference_of
 from surefoot.conventions import resolve
 from surefoot.errors import Argument, UsageError, one_line
 from surefoot.frontends.lookup import home, reference
@@ -46,7 +47,8 @@ class Arm(Optimizer):
         """The request for it, as a design keeps it."""
         about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
         plain = {name: other_optimizers.plain_value(value) for name, value in {**self.given, **about}.items()}
-        names = (self.is_named, self.reference, self.range_test)
+        code = {name: reference_of(value) for name, value in self.own.items() if not other_optimizers.is_plain(value)}
+        names = (self.is_named, self.reference, self.range_test, code)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
     @property

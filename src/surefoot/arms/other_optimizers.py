@@ -163,4 +163,13 @@ def plain_value(value: Any) -> Any:
         return [plain_value(item) for item in value]
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {name: plain_value(item) for name, item in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)
+    return value if is_plain(value) else written(value, repr)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether JSON has such a value."""
+    if isinstance(value, tuple | list):
+        return all(map(is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and is_plain(item) for name, item in value.items())
+    return value is None or isinstance(value, bool | int | float | str)

@@ -8,6 +8,8 @@ import importlib.util
 import re
 import sys
 from contextlib import suppress
+from enum import Enum
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -49,6 +51,21 @@ def referred(reference: str) -> Any:
     """Return what stands under `my.py:calm` or `module:calm`."""
     path, _, name = reference.rpartition(":")
     return in_file(reference) if path.endswith(".py") else imported(f"{path}.{name}")
+
+
+def reference_of(value: Any) -> str:
+    """Return `module:name` of a class, a function or a constant; empty if no module has it under a name."""
+    module: str
+    if isinstance(value, Enum):
+        module, name = type(value).__module__, f"{type(value).__qualname__}.{value.name}"
+    elif hasattr(value, "__qualname__"):
+        module, name = getattr(value, "__module__", None) or "", value.__qualname__
+    else:
+        module, _, name = repr(value).rpartition(".")  # as torch writes its types, torch.float32
+    with suppress(AttributeError):
+        if module != "__main__" and attrgetter(name)(sys.modules.get(module)) is value:
+            return f"{module}:{name}"
+    return ""
 
 
 def without_references(text: str) -> tuple[str, dict[str, str]]:

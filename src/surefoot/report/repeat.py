@@ -1,17 +1,22 @@
 """The way to repeat a study: a command where one can say it, else a call in Python.
 
-A command names data sets, tasks and optimizers. It cannot name what a user's script defines, nor give a range.
+A command names data sets, tasks and optimizers. It cannot name what a user's script defines, nor give a range, nor an
+object. Whether it can say an optimizer is found out by reading what it would say.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain, count
+from math import isfinite
 from typing import Any
 
+from surefoot.arms.optimizer_text import named_calls
 from surefoot.datasets import NAMES
 from surefoot.design.studies import RATE_FREE
+from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.search.proposals import TUNING_SEEDS
 from surefoot.store.design import Design, Optimizer
@@ -24,6 +29,9 @@ OWN_CODE = (
 OWN_TASK = "...,  # the task, or model= and data=, of {name!r}{recipe}"
 OWN_LOOP = "train=...,  # the training function of {name!r}"
 ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
+
+Imports = Mapping[tuple[str, str], str]
+"""The name in the call of what is imported, by its module and its name there."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ def repeat(design: Design) -> Repeat:
     """Return the command or the call that asks for the same study again."""
     design = _as_asked(design)
     task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.functions)]
+    own = [*task, *(one.label for one in design.optimizers if one.has_own_code)]
     if not own and all(_is_text(one, design) for one in design.optimizers):
         return Repeat(shlex.join(_command(design)))
     words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
@@ -55,10 +63,23 @@ def _as_asked(design: Design) -> Design:
 
 
 def _is_text(one: Optimizer, design: Design) -> bool:
-    """Return whether `-o` can say it: no ranges, the study's convention, a name that its syntax can hold."""
-    named = one.label if one.is_named else "x"
-    readable = named == named.strip() != "" and not set("=(),") & set(named)
-    return readable and not one.ranges and one.convention in ("", design.convention or one.convention)
+    """Return whether `-o` can say it: no ranges, no objects, the study's convention, and what is read is the same."""
+    if one.ranges or one.code or one.convention not in ("", design.convention or one.convention):
+        return False
+    try:
+        name, calls = named_calls(_text(one))
+    except UsageError:
+        return False
+    read = [(one.reference or call.called, call.given) for call in calls]
+    return name == (one.label if one.is_named else "") and read == [(_name(one), dict(one.given))]
+
+
+def _text(one: Optimizer) -> str:
+    """Return an optimizer as `-o` takes it. Options stand behind the rule that another one is made of."""
+    begin, inner, _ = _name(one).rpartition(")")
+    options = ", ".join(f"{name}={value!r}" for name, value in one.given.items())
+    call = f"{begin}{', ' * bool(options)}{options})" if inner else f"{_name(one)}({options})"
+    return f"{one.label}={call}" if one.is_named else call
 
 
 def _options(design: Design) -> dict[str, Any]:
@@ -89,24 +110,50 @@ def _looks(plan: LookPlan) -> dict[str, str]:
 def _command(design: Design) -> Iterator[str]:
     yield from ("surefoot", "compare", *([RATE_FREE.name] if design.over else []), design.study, "--only")
     for one in design.optimizers:
-        call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
-        yield from ("-o", f"{one.label}={call}" if one.is_named else call)
+        yield from ("-o", _text(one))
     for name, value in _options(design).items():
         yield from (f"--{name.replace('_', '-')}", str(value))
 
 
 def _call(design: Design) -> Iterator[str]:
     """Yield the lines of the call in Python, after the imports that it needs."""
-    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
-    yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
+    names = _imports(design.optimizers)
+    for (module, name), here in names.items():
+        yield f"from {module} import {name}{'' if here == name else f' as {here}'}"
     yield f"surefoot.{'rate_free' if design.over else 'compare'}("
     yield from (f"    {line}" for line in _what(design))
     yield "    optimizers=["
-    yield from (f"        {_optimizer(one)}," for one in design.optimizers)
+    yield from (f"        {_optimizer(one, names)}," for one in design.optimizers)
     yield "    ],"
     yield from ("    only=True,",) if design.over else ()
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
     yield ")"
+
+
+def _imports(optimizers: Sequence[Optimizer]) -> Imports:
+    """Return what the call imports. Of two that are called the same, the second gets a number."""
+    classes = [one for one in optimizers if one.is_imported and not one.reference]
+    found = {_class(one) for one in classes if not one.is_local}
+    found |= {_place(place)[:2] for one in optimizers for place in one.code.values() if place}
+    names: dict[tuple[str, str], str] = {}
+    for module, name in sorted(found):
+        taken = {*names.values(), *(one.short_name for one in classes if one.is_local)}
+        numbered = (f"{name}{number}" for number in count(2))
+        names[module, name] = next(one for one in chain([name], numbered) if one not in taken)
+    return names
+
+
+def _class(one: Optimizer) -> tuple[str, str]:
+    """Return the module of an optimizer's class, and its name there."""
+    module, _, name = one.name.rpartition(".")
+    return module, name
+
+
+def _place(place: str) -> tuple[str, str, str]:
+    """Return the module of an object, the name that it is imported by, and the way from there: `.CALM` of a `Kind`."""
+    module, _, path = place.partition(":")
+    name, dot, rest = path.partition(".")
+    return module, name, f"{dot}{rest}"
 
 
 def _what(design: Design) -> Iterator[str]:
@@ -132,10 +179,30 @@ def _name(one: Optimizer) -> str:
     return one.reference or one.name
 
 
-def _optimizer(one: Optimizer) -> str:
-    words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
+def _optimizer(one: Optimizer, names: Imports) -> str:
+    is_text = one.reference or not one.is_imported
+    words = [repr(_name(one)) if is_text else names.get(_class(one), one.short_name)]
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
-    words += [f"{name}={one.functions.get(name) or repr(value)}" for name, value in one.given.items()]
+    words += [f"{name}={one.functions.get(name) or _value(one, name, names)}" for name in one.given]
     words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
     return f"surefoot.Opt({', '.join(words)})"
+
+
+def _value(one: Optimizer, name: str, names: Imports) -> str:
+    """Return an option's value in Python: an object by its name, or three dots for one that no module has."""
+    if name not in one.code:
+        return _written(one.given[name])
+    if not one.code[name]:
+        return "..."
+    module, top, rest = _place(one.code[name])
+    return f"{names[module, top]}{rest}"
+
+
+def _written(value: Any) -> str:
+    """Return a plain value in Python, which has no word for an infinite number."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_written(item)}' for name, item in value.items())}}}"
+    return f"float({str(value)!r})" if isinstance(value, float) and not isfinite(value) else repr(value)

@@ -91,7 +91,8 @@ class Optimizer:
     `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
     class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
     `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`; `range_test` counts the
-    training steps of the range test that found its learning rate.
+    training steps of the range test that found its learning rate. `code` has the options whose values are classes or
+    other objects, with the place of each, `torch.optim.sgd:SGD`; it is empty where no module has the object.
     """
 
     label: str
@@ -103,6 +104,7 @@ class Optimizer:
     is_named: bool = False
     reference: str = ""
     range_test: int = 0
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -119,6 +121,11 @@ class Optimizer:
         """The names of functions of the user's among its options: a schedule, groups."""
         found = {option: str(self.given.get(option, "")).partition("@") for option in ("schedule", "groups")}
         return {option: name for option, (name, is_code, _) in found.items() if is_code}
+
+    @property
+    def has_own_code(self) -> bool:
+        """Whether its class, its rule or an option is the script's own, so that a text cannot name it."""
+        return self.is_local or bool(self.functions) or "" in self.code.values()
 
     @property
     def is_imported(self) -> bool:
