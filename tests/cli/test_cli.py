@@ -263,7 +263,8 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     assert told[1].endswith("mine: goes on after epoch 2")
     assert told[2].endswith("mine: epoch 3/5, step 400 of 960, loss 0.5000")
     assert "mine: epoch 3/5, loss" in told[3]
-    assert "0 of 1 trials done, 1 running, about" in told[4]
+    assert "0 of 1 trials done, 1 running, " in told[4]
+    assert told[4].endswith(" left.")
     assert told[5].endswith("mine: diverged: training loss became nan")
 
 
