@@ -68,6 +68,13 @@ def reference_of(value: Any) -> str:
     return ""
 
 
+def import_of(reference: str) -> tuple[str, str, str]:
+    """Return the module of an object, the name that it is imported by, and the way from there: `.CALM` of a `Kind`."""
+    module, _, path = reference.partition(":")
+    name, dot, rest = path.partition(".")
+    return module, name, f"{dot}{rest}"
+
+
 def without_references(text: str) -> tuple[str, dict[str, str]]:
     """Return a text with each `my.py:calm` replaced by a plain name, and the meaning of each."""
     references: dict[str, str] = {}

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any
 
 from surefoot.arms.optimizer_text import named_calls
+from surefoot.arms.user_code import import_of
 from surefoot.datasets import NAMES
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
@@ -134,7 +135,7 @@ def _imports(optimizers: Sequence[Optimizer]) -> Imports:
     """Return what the call imports. Of two that are called the same, the second gets a number."""
     classes = [one for one in optimizers if one.is_imported and not one.reference]
     found = {_class(one) for one in classes if not one.is_local}
-    found |= {_place(place)[:2] for one in optimizers for place in one.code.values() if place}
+    found |= {import_of(place)[:2] for one in optimizers for place in one.code.values() if place}
     names: dict[tuple[str, str], str] = {}
     for module, name in sorted(found):
         taken = {*names.values(), *(one.short_name for one in classes if one.is_local)}
@@ -147,13 +148,6 @@ def _class(one: Optimizer) -> tuple[str, str]:
     """Return the module of an optimizer's class, and its name there."""
     module, _, name = one.name.rpartition(".")
     return module, name
-
-
-def _place(place: str) -> tuple[str, str, str]:
-    """Return the module of an object, the name that it is imported by, and the way from there: `.CALM` of a `Kind`."""
-    module, _, path = place.partition(":")
-    name, dot, rest = path.partition(".")
-    return module, name, f"{dot}{rest}"
 
 
 def _what(design: Design) -> Iterator[str]:
@@ -195,7 +189,7 @@ def _value(one: Optimizer, name: str, names: Imports) -> str:
         return _written(one.given[name])
     if not one.code[name]:
         return "..."
-    module, top, rest = _place(one.code[name])
+    module, top, rest = import_of(one.code[name])
     return f"{names[module, top]}{rest}"
 
 
