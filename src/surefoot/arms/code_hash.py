@@ -166,7 +166,7 @@ def _contained(thing: Any) -> Iterator[Any]:
         case partial():
             yield from (thing.func, thing.args, thing.keywords)
         case _ if _holds_data(thing):
-            yield from (type(thing).__qualname__, vars(thing))
+            yield from (type(thing).__qualname__, getattr(thing, "__dict__", {}))
         case _ if not _installed(type(thing).__module__):
             yield from (type(thing), getattr(thing, "__dict__", {}))
             yield from (getattr(thing, name, None) for name in _slots(type(thing)))
