@@ -235,6 +235,21 @@ def test_dry_run_with_a_budget_times_the_optimizers_and_says_what_it_buys(run, m
     assert not [*tmp_path.rglob("*.sqlite")]
 
 
+def test_dry_run_of_optimizers_without_an_option_to_search_promises_no_tuning(run, monkeypatch):
+    fixed = ("compare", "article-tuned", "--only", "-o", "sgd(lr=0.1)", "--device", "cpu", "--dry-run")
+    pilot_of(monkeypatch, 0.001, most=1)
+    code, out, _ = run(*fixed, "--budget", "2h", "--workers", 2)
+    words = " ".join(out.split())
+    assert code == 0
+    assert "the budget of 120.0 min buys about 5 epochs and at most" in words
+    assert "No option is left to search, so nothing is tuned." in words
+    assert "tuning trial" not in words
+    pilot_of(monkeypatch, 0.01, most=0)
+    assert "to start and to time one optimizer takes" in " ".join(run(*fixed, "--budget", "40s")[2].split())
+    pilot_of(monkeypatch, 0.01, most=1)
+    assert re.search(r"it buys about \d+ trials of one optimizer, and", run(*fixed, "--budget", "20s")[2])
+
+
 def test_dry_run_of_a_budget_that_the_pilot_shows_to_be_too_small_says_what_would_do(run, monkeypatch):
     pilot_of(monkeypatch, 0.01)
     code, out, err = run(*ASK, "--budget", "20s", "--workers", 2)

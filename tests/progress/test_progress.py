@@ -11,6 +11,7 @@ from torch import nn
 
 from planned_run import plan
 from surefoot.options import Options
+from surefoot.progress import progress
 from surefoot.progress.board import Bars, Board, empty_bars
 from surefoot.progress.words import Lines, name_of
 from surefoot.store import Epoch, Outcome
@@ -152,3 +153,13 @@ def test_a_log_says_what_is_left_after_the_first_epoch_and_at_each_quarter(trial
 )
 def test_the_time_left_has_no_more_digits_than_a_guess_has(seconds, text):
     assert time_left(seconds) == text
+
+
+@pytest.mark.parametrize(("optimizer", "tells"), [("sgd(lr=0.1)", False), ("sgd", True)])
+def test_what_tuning_chooses_is_announced_where_something_is_tuned(capsys, optimizer, tells):
+    planned = plan("logreg-digits", Options((optimizer,), only=True, device="cpu", seeds=2, trials=2))
+    with progress(planned, 2, planned.trials):
+        pass
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Study logreg-digits" in said
+    assert ("What tuning chooses is measured after it." in said) is tells

@@ -112,9 +112,10 @@ def time_arms(
             if isinstance(event, Failed):
                 reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):
+        several = f"{len(arms)} optimizers, for a second or two each," if len(arms) > 1 else "one optimizer"
         raise NotTimed(
-            f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
-            "each, takes longer. Give more time or fewer optimizers."
+            f"a budget of {seconds:g} s is too small: to start and to time {several} takes longer. Give more time or "
+            "fewer optimizers."
         )
     if not found:
         raise TrialError(f"no optimizer can be run. {' '.join(reasons)}")

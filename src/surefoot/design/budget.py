@@ -84,9 +84,10 @@ def size(
     each = sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values())
     training = least * each / workers
     cost = given - seconds + (once(timings) + training) / MARGIN
+    whose = f"each of {len(timings)} optimizers" if len(timings) > 1 else "one optimizer"
     raise UsageError(
-        f"a budget of {given:g} s is too small: it buys about {max(0, int(working / each))} trials of each of "
-        f"{len(timings)} optimizers, and a comparison has {least} at least. These take about {ceil(cost)} s, of which "
+        f"a budget of {given:g} s is too small: it buys about {max(0, int(working / each))} trials of "
+        f"{whose}, and a comparison has {least} at least. These take about {ceil(cost)} s, of which "
         f"timing and starting take {given - seconds + once(timings):.0f} s. Give more time, fewer optimizers, fewer "
         "epochs or less data."
     )

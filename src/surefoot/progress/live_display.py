@@ -84,8 +84,9 @@ def _opening(study: Run, known: int, todo: int) -> str:
     running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
     plan = study.design.looks
     looks = "".join(f" {text}" for text in (plan_text(plan), left_out_text(plan)) if text and plan.at)
-    now = " up to the next look" if todo and len(plan.at) > 1 and not study.tuning else ""
-    later = " What tuning chooses is measured after it." if study.tuning and todo else ""
+    tuned = study.tuning is not None and any(space.ranges for space in study.tuning.spaces.values())
+    now = " up to the next look" if todo and len(plan.at) > 1 and not tuned else ""
+    later = " What tuning chooses is measured after it." if tuned and todo else ""
     data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
     tries = " Workers start and try out each optimizer, which takes a while." if todo else ""
     return f"Study {study.name}{data}: {known} trials{now}, {finished}{running}.{looks}{later}{tries}"

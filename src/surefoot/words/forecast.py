@@ -79,18 +79,24 @@ def forecast_text(found: Prospect) -> str:
 
 def _clock(found: Prospect, budget: str) -> str:
     """Return what a budget in minutes decides, and what it buys where the optimizers were timed."""
+    one, tuned = found.sizing, _is_tuned(found)
     if found.bought:
-        one = found.sizing
+        sizes = [found.protocol.unit.amount(one.epochs), *([count(one.trials, "tuning trial")] if tuned else [])]
         return (
-            f"By {TIMED[found.bought]}, the budget of {budget} buys about "
-            f"{found.protocol.unit.amount(one.epochs)}, {count(one.trials, 'tuning trial')} and at most "
+            f"By {TIMED[found.bought]}, the budget of {budget} buys about {', '.join(sizes)} and at most "
             f"{seeds(one.seeds)}; below is that study. The command times every optimizer again, and the clock decides."
         )
+    follow = "epochs, tuning trials and the most seeds" if tuned else "epochs and the most seeds"
     return (
         f"What the budget of {budget} buys is not known: timing every optimizer takes longer than a forecast may. The "
-        "command does that first. From it follow epochs, tuning trials and the most seeds. The clock decides how many "
-        "of these are reached. Below is the study without a budget."
+        f"command does that first. From it follow {follow}. The clock decides how many of these are reached. Below is "
+        "the study without a budget."
     )
+
+
+def _is_tuned(found: Prospect) -> bool:
+    """Return whether an option of an optimizer is left to search."""
+    return any(space.ranges for space in found.spaces.values())
 
 
 def _phases(found: Prospect) -> Table:
@@ -122,6 +128,9 @@ def _time(found: Prospect) -> str:
 
 
 def _spaces(found: Prospect) -> Iterator[str]:
+    if not _is_tuned(found):
+        yield "No option is left to search, so nothing is tuned."
+        return
     yield f"Search space of each optimizer, {found.sizing.trials} trials each:"
     for label, space in found.spaces.items():
         searched = space.text if space.ranges else "nothing is left to search"
