@@ -484,7 +484,7 @@ def broken():
         ({"model": broken}, "raises RuntimeError: no such file: weights.pt"),
         ({"model": lambda: 3}, "returns int; expected a torch module"),
         ({"model": nn.Flatten}, "no parameter that is trained"),
-        ({"data": (pair(),)}, "tuple of 1 parts; give (train, test)"),
+        ({"data": (pair(),)}, "tuple of 1 part; give (train, test)"),
         ({"data": pair()[0]}, "data is a Tensor"),
         ({"data": pair()}, "data is 2 tensors or arrays, where each part needs inputs and targets of its own"),
         ({"data": ([t.numpy() for t in pair()])}, "give ((train_inputs, train_targets), (test_inputs, test_targets))"),
@@ -521,7 +521,8 @@ def broken():
         ({"data": {"train": pair()}}, "data is a dict; give (train, test)"),
         (
             {"model": lambda: nn.Linear(3, 1)},
-            "get its outputs and the targets. Cross-entropy, the default, needs an output for each class",
+            "data: Target 1 is out of bounds; the model gets the inputs, the loss and the metric get its outputs and "
+            "the targets. Cross-entropy, the default, needs an output for each class",
         ),
         ({"metric": Precision}, "metric is the class Precision; give an object, such as Precision()"),
         ({"metric": ["accuracy", Precision]}, "metric is the class Precision; give an object, such as Precision()"),

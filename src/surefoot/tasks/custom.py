@@ -188,13 +188,13 @@ def _pair(_: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:
 
 def _splits(data: Any) -> Splits:
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        parts = f" of {len(data)} parts" if isinstance(data, tuple | list) else ""
+        parts = f" of {len(data)} part{'' if len(data) == 1 else 's'}" if isinstance(data, tuple | list) else ""
         raise UsageError(f"data is {kind_of(data)}{parts}; give (train, test) or (train, validation, test).")
     if all(isinstance(part, Tensor | np.ndarray | list) for part in data) and any(map(_is_alone, data)):
         kind = "lists" if all(isinstance(part, list) for part in data) else "tensors or arrays"
         raise UsageError(
             f"data is {len(data)} {kind}, where each part needs inputs and targets of its own; give "
-            "((train_inputs, train_targets), (test_inputs, test_targets))."
+            "((train_inputs, train_targets), (test_inputs, test_targets)), tensors or arrays."
         )
     names = ("training", "test") if len(data) == 2 else ("training", "validation", "test")
     parts_ = [split_of(part, name) for part, name in zip(data, names, strict=True)]

@@ -130,8 +130,9 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
         whose = f"task {task.name}"
         raise UsageError(said if said.startswith(whose) else f"{whose}, {part} data: {said}") from error
     except Exception as error:
+        said = str(error).rstrip(".")
         raise UsageError(
-            f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
+            f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {said}; the "
             "model gets the inputs, the loss and the metric get its outputs and the targets."
             f"{TOO_FEW_OUTPUTS if OUT_OF_BOUNDS.search(str(error)) else ''}"
         ) from error
