@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import surefoot
 from surefoot.arms.schedule import scheduled
@@ -71,3 +72,18 @@ def test_the_chance_of_a_metric_may_be_of_numpy():
 def test_a_name_that_is_taken_gets_the_first_free_number():
     assert free_name("Adam", []) == "Adam"
     assert free_name("Adam", ["Adam", "Adam (2)"]) == "Adam (3)"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "numpys", "pythons"),
+    [
+        ("adam", {"lr": np.float64(0.001)}, {"lr": 0.001}),
+        ("adam", {"lr": np.float32(0.5)}, {"lr": 0.5}),
+        ("momentum", {"lr": np.int64(1)}, {"lr": 1}),
+        (torch.optim.AdamW, {"betas": (np.float32(0.5), 0.75)}, {"betas": (0.5, 0.75)}),
+    ],
+)
+def test_an_option_of_numpy_is_the_option_of_python(optimizer, numpys, pythons):
+    made, expected = surefoot.Opt(optimizer, **numpys).arm, surefoot.Opt(optimizer, **pythons).arm
+    assert (made.label, json.dumps(made.hyper)) == (expected.label, json.dumps(expected.hyper))
+    assert not made.asked.code

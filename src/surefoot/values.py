@@ -10,6 +10,8 @@ from itertools import count
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
+import numpy as np
+
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Return whether a value is a real number of any library, and no truth value."""
@@ -19,6 +21,13 @@ def is_number(value: Any) -> TypeGuard[float]:
 def is_whole(value: Any) -> TypeGuard[int]:
     """Return whether a value is a whole number by its type, as is 1 and not 1.0, and no truth value."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def plain_number(value: Any) -> Any:
+    """Return NumPy's scalars as Python's own numbers, in lists and tuples too, and all else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return type(value)(map(plain_number, value)) if type(value) in (list, tuple) else value
 
 
 def name_of(function: Any) -> str:

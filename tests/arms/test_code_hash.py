@@ -177,6 +177,11 @@ class Slotted:
     size: int
     names: frozenset = frozenset({"red", "green", "blue", "grey"})
 
+class Slot:
+    __slots__ = ("__size",)
+    def __init__(self, size):
+        self.__size = size
+
 class Part:
     def __init__(self, size):
         self.size = size
@@ -188,9 +193,15 @@ class Mine(torch.optim.SGD):
     def __init__(self, params, lr=0.1, option=None):
         super().__init__(params, lr)
 
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Linear(2, 2)
+
 NAMES = {"red", "green", "blue", "grey"}
 PLAIN = (rise, partial(rise, by=3), Part(BY), {"names": {"a", "b", "c"}}, [rise], {"one", "two", "six"})
-for option in (*PLAIN, Named(NAMES), Slotted(BY), partial(rise, NAMES), Part([NAMES]), [Named({*NAMES, BY})]):
+WITH_SETS = (Named(NAMES), Slotted(BY), partial(rise, NAMES), Part([NAMES]), [Named({*NAMES, BY})])
+for option in (*PLAIN, *WITH_SETS, Slot(BY), torch.nn.Linear(2, BY), Net()):
     arm = Opt(Mine, option=option).arm
     print(Trial("line", arm, 0, trials("sgd")[0].protocol).key, arm.label)
 """
@@ -205,13 +216,14 @@ def test_options_of_any_kind_have_the_same_key_and_label_in_every_process():
         command = [sys.executable, "-c", both]
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         lines = ran.stdout.splitlines()
-        return lines[:11], lines[11:]
+        return lines[:14], lines[14:]
 
     (first, other), (again, _) = told(0), told(1)
-    assert len(first) == len(other) == 11
+    assert len(first) == len(other) == 14
     assert first == again
     assert " at 0x" not in "".join(first)
     assert [a == b for a, b in zip(first, other, strict=True)] == [
         *(False, False, False, True, False, True),
         *(True, False, False, True, False),  # only some have the number in them
+        *(False, False, True),
     ]

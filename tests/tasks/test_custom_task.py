@@ -515,7 +515,7 @@ def broken():
         ({"data": (pair(), (pair()[0], pair()[1].tolist()))}, "test data is a tuple of Tensor and list; give a pair"),
         (
             {"data": (listed(), listed())},
-            "training data is a list of examples with lists of numbers in them, which become no",
+            "A list of numbers in an example becomes a list of tensors, one for each place: give inputs and targets",
         ),
         ({"data": (Alone(), pair(), pair())}, "training data: a batch is a Tensor; expected (inputs, targets)"),
         ({"data": {"train": pair()}}, "data is a dict; give (train, test)"),

@@ -132,8 +132,61 @@ class Fused(torch.optim.Adam):
         super().__init__(params, lr, fused=True)
 
 
-HIDING = [Slow, Warm, Last, Inner, Chance]
-OPEN = [Plain, Names, Loads, Modes, Fused, torch.optim.Adam]
+class Shadow(Plain):
+    """Keeps second weights as a model has them."""
+
+    def begin(self):
+        self.shadow = torch.nn.ParameterList(p.detach().clone() for p in self.params())
+
+    def kept(self):
+        for p, slow in zip(self.params(), self.shadow, strict=True):
+            slow.data.lerp_(p, 0.5)
+        return 1.0
+
+
+class Two(Inner):
+    """Has an attribute that is called as ours that puts several together."""
+
+    def begin(self):
+        super().begin()
+        self.optimizers = [self.inner]
+
+
+class Decay(Plain):
+    def kept(self):
+        self.defaults["lr"] *= 0.9
+        return self.defaults["lr"]
+
+
+class Sparse(Plain):
+    def begin(self):
+        self.rows = torch.eye(2).to_sparse()
+
+    def kept(self):
+        self.rows = self.rows * 2
+        return 1.0
+
+
+class Views(Plain):
+    """Keeps its parameters in other shapes, and a model that is trained."""
+
+    def begin(self):
+        self.flat, self.raw = [p.view(-1) for p in self.params()], [p.data for p in self.params()]
+        self.model = torch.nn.ParameterList(self.params())
+
+
+class Several(Plain):
+    def optimizers(self):
+        return []
+
+
+class Newton(torch.optim.LBFGS):
+    def step(self, _closure=None):
+        super().step(lambda: (self._params[0] ** 2).sum())
+
+
+HIDING = [Slow, Warm, Last, Inner, Chance, Shadow, Two, Decay, Sparse]
+OPEN = [Plain, Names, Loads, Modes, Fused, Views, Several, Newton, torch.optim.Adam]
 
 
 def stepped(optimizer, parameter):
@@ -163,7 +216,7 @@ def test_each_of_several_is_watched(second):
     assert unsaved.changed() == (second is Warm)
 
 
-@pytest.mark.parametrize("make", [Slow, Warm, Names, Loads, Modes])
+@pytest.mark.parametrize("make", [Slow, Warm, Shadow, Decay, Names, Loads, Modes, Views])
 def test_an_interrupted_trial_ends_with_the_numbers_of_one_that_was_not(make):
     trial = Trial("line", make_arm(make, "torch", {}), 0, trials("sgd")[0].protocol)
     whole = []

@@ -25,7 +25,7 @@ from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.ranges import Range
-from surefoot.values import name_of
+from surefoot.values import name_of, plain_number
 
 OF_TRAINING = ("schedule", "warmup", "groups", "closure")
 """Options of an optimizer in a comparison that it is not made with, but trained."""
@@ -162,6 +162,7 @@ def make_arm(
         UsageError: no such rule or option, a bad value, something that is no optimizer, or a name of several lines.
     """
     ranges, name = ranges or {}, one_line(Argument("name"), name)
+    given = {option: plain_number(value) for option, value in given.items()}
     made: Rule | other_optimizers.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
@@ -237,4 +238,5 @@ def code_name(value: Any) -> Any:
 
 
 def _shown(option: str, value: Any) -> str:
-    return name_of(value) if option in OF_TRAINING and callable(value) else written(value)
+    text = name_of(value) if option in OF_TRAINING and callable(value) else written(value)
+    return " ".join(line.strip() for line in text.splitlines())

@@ -66,11 +66,16 @@ def written(thing: Any, write: Callable[[Any], str] = str) -> str:
 
 
 def _holds_set(thing: Any, seen: Seen) -> bool:
-    """Return whether a set is anywhere in an object, which then writes itself in another order in each process."""
-    if id(thing) in seen or isinstance(thing, type):
+    """Return whether a set of several is in an object, which then writes itself in another order in each process.
+
+    Not looked into is what has a state: of a model, its numbers are no part of what it is as an option.
+    """
+    if id(thing) in seen or isinstance(thing, type) or hasattr(thing, "state_dict"):
         return False
     seen[id(thing)] = thing
-    return isinstance(thing, set | frozenset) or any(_holds_set(part, seen) for part in _contained(thing))
+    if isinstance(thing, set | frozenset) and len(thing) > 1:
+        return True
+    return any(_holds_set(part, seen) for part in _contained(thing))
 
 
 def _installed(module: str) -> bool:
@@ -176,7 +181,9 @@ def _slots(made: type) -> Iterator[str]:
     """Yield the attributes of objects that have no `__dict__`, as of a dataclass with slots."""
     for base in made.__mro__:
         slots = vars(base).get("__slots__", ())
-        yield from (slots,) if isinstance(slots, str) else (name for name in slots if not name.startswith("__"))
+        for name in (slots,) if isinstance(slots, str) else slots:
+            is_private = name.startswith("__") and not name.endswith("__")
+            yield f"_{base.__name__.lstrip('_')}{name}" if is_private else name
 
 
 def _class(made: type, seen: Seen) -> Iterator[str]:

@@ -72,3 +72,8 @@ def together(made: Any) -> Any:
         return made
     modes = any(callable(getattr(one, "eval", None)) for one in made)
     return (SeveralWithModes if modes else Several)(made)
+
+
+def apart(made: Any) -> tuple[Any, ...]:
+    """Return the optimizers that were put together as one, or the only one."""
+    return made.optimizers if isinstance(made, Several) else (made,)

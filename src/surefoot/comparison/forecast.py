@@ -192,7 +192,7 @@ def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = Non
     tried = tuning.trials // max(1, len(labels))
     if finals.trials:
         if tuned >= RACING_SEEDS:  # at most all seeds of the race are run
-            ended = Counter(_asked(trial) for trial in known if trial.part.role == "final") - Counter(finals.left)
+            ended = Counter(trial.optimizer for trial in known if trial.part.role == "final") - Counter(finals.left)
             race = _unknown("finals", labels, again(tried, tuned))
             finals = replace(race, done=finals.done, left=Counter(race.left) - ended)
         return Outlook((defaults, tuning, finals, measured))
@@ -213,14 +213,9 @@ def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:
 
 def _phase(name: str, trials: Sequence[Trial], records: Mapping[str, Record]) -> Phase:
     left = [trial for trial in trials if trial.key not in records or records[trial.key].status not in ENDED]
-    return Phase(name, len(trials), len(trials) - len(left), Counter(map(_asked, left)))
+    return Phase(name, len(trials), len(trials) - len(left), Counter(trial.optimizer for trial in left))
 
 
 def _unknown(name: str, labels: Sequence[str], each: int) -> Phase:
     """Return a phase whose trials are known in number only."""
     return Phase(name, len(labels) * each, 0, Counter(dict.fromkeys(labels, each)))
-
-
-def _asked(trial: Trial) -> str:
-    """Return the label of a trial's optimizer as the user gave it, tuned or not."""
-    return trial.part.tuned_from or trial.arm.label

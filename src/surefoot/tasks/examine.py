@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from math import isclose, isnan, nan
 from typing import Any
@@ -27,6 +28,11 @@ BATCH = 64
 
 OUT_OF_BOUNDS = re.compile(r"Target -?\d+ is out of bounds")
 """What torch's cross-entropy says of a class that the model has no output for."""
+
+LISTS = (
+    " A list of numbers in an example becomes a list of tensors, one for each place: give inputs and targets as "
+    "tensors or arrays."
+)
 
 TOO_FEW_OUTPUTS = (
     " Cross-entropy, the default, needs an output for each class, which are counted from 0: give the model as many, or "
@@ -134,7 +140,7 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
         raise UsageError(
             f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {said}; the "
             "model gets the inputs, the loss and the metric get its outputs and the targets."
-            f"{TOO_FEW_OUTPUTS if OUT_OF_BOUNDS.search(str(error)) else ''}"
+            f"{TOO_FEW_OUTPUTS if OUT_OF_BOUNDS.search(str(error)) else LISTS if _has_lists(split) else ''}"
         ) from error
     if not torch.isfinite(loss):
         raise UsageError(
@@ -142,6 +148,14 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
             "the loss."
         )
     return loss, metric
+
+
+def _has_lists(split: Split) -> bool:
+    """Return whether a batch has a list of tensors, as lists of numbers in an example become."""
+    with suppress(Exception):
+        batch = split.batch(slice(0, 1))
+        return any(isinstance(part, list) for part in (batch.values() if isinstance(batch, Mapping) else batch))
+    return False
 
 
 def _of_batch(task: Task, model: nn.Module, split: Split, start: int, end: int | None = None) -> tuple[Tensor, Any]:

@@ -193,24 +193,14 @@ def _arrays(parts: Sequence[Tensor | np.ndarray[Any, Any]], name: str) -> Split:
 
 
 def _check_examples(given: Any, name: str) -> None:
-    """Raise `UsageError` for inputs or targets alone, or a list that torch does not put together as a batch."""
+    """Raise `UsageError` for inputs or targets alone, or a list of what is no example."""
     if isinstance(given, Tensor | np.ndarray):
         raise UsageError(f"{name} data is {kind_of(given)} alone; {EXPECTED}.")
     if not isinstance(given, tuple | list) or not given:
         return
-    if not isinstance(given[0], tuple | list | Mapping):
+    if isinstance(given[0], str | bytes) or not isinstance(given[0], Sequence | Mapping):
         kinds = dict.fromkeys(type(one).__name__ for one in given)
         raise UsageError(f"{name} data is {kind_of(given)} of {' and '.join(kinds)}; {EXPECTED}.")
-    if isinstance(given[0], tuple | list) and any(map(_is_numbers, given[0])):
-        raise UsageError(
-            f"{name} data is {kind_of(given)} of examples with lists of numbers in them, which become no tensor of a "
-            f"batch; {EXPECTED}, such as (torch.tensor(inputs), torch.tensor(targets))."
-        )
-
-
-def _is_numbers(part: Any) -> bool:
-    """Return whether it is a list of numbers, or of lists of them. A list of tensors is several inputs."""
-    return isinstance(part, list) and bool(part) and (isinstance(part[0], float | int) or _is_numbers(part[0]))
 
 
 def _examples(dataset: Any, name: str, collate: Collate) -> Split:

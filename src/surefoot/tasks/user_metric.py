@@ -11,7 +11,7 @@ from typing import Any
 
 from torch.nn import functional
 
-from surefoot.errors import UsageError, kind_of, unknown
+from surefoot.errors import UsageError, kind_of, one_line, unknown
 from surefoot.store.protocol import LOSS, Better, Metric
 from surefoot.tasks.metrics import Measure, is_of_whole, understood
 from surefoot.tasks.models.parts import accuracy
@@ -61,7 +61,7 @@ def _by_name(others: Sequence[Any], judges: Metric) -> dict[str, Any]:
             raise UsageError(
                 f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
             )
-        name = one if isinstance(one, str) else title_of(one).replace("_", " ")
+        name = one if isinstance(one, str) else _title(one)
         title = Metric(name).title
         if title in titles:
             raise UsageError(
@@ -85,7 +85,12 @@ def _judging(metric: Any, better: Better | None, loss: Measure | None) -> tuple[
             f"metric {title_of(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
             "better='min' if smaller."
         )
-    return metric, Metric(title_of(metric).replace("_", " "), better, share=False)
+    return metric, Metric(_title(metric), better, share=False)
+
+
+def _title(metric: Any) -> str:
+    """Return what a metric of the user's is called in tables."""
+    return one_line("a metric's name", title_of(metric).replace("_", " "))
 
 
 def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:

@@ -117,13 +117,12 @@ class Training:
         self.epoch += 1
         seed_everything(self.trial.seed, self.epoch)
         rates = self._train_epoch()
+        keeps = not self.unsaved.changed()
         validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
             raise DivergedError(f"validation loss became {validation_loss} after {self.protocol.unit.at(self.epoch)}")
         done = Epoch(self.epoch, self.seconds, *self.trained, validation_loss, validation_metric)
-        turn(self.optimizer, training=True)  # what is put by for an evaluation is no state of the training
-        checkpoint = None if self.unsaved.changed() else self._checkpoint()
-        self.emit(EpochDone(self.trial.key, done, tuple(rates), checkpoint))
+        self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint() if keeps else None))
         if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
             self._check_metric(validation_loss, validation_metric, "validation")
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.arms.arm import Arm
+from surefoot.arms.several_optimizers import apart
 from surefoot.tasks.seeds import seeded
 from surefoot.torch.composite import SurefootOptimizer
 from surefoot.training.evaluation_weights import has_other_weights
@@ -73,7 +74,7 @@ class TorchFunctionOptimizer:
         self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
         self._rates = rates_of(self.optimizer)
         self._compile(arm)
-        for one in getattr(self.optimizer, "optimizers", (self.optimizer,)):
+        for one in apart(self.optimizer):
             if isinstance(one, torch.optim.Optimizer):
                 one.register_step_pre_hook(self._count_gradients)
         self.turn(training=True)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.arms.code_hash import digest
+from surefoot.arms.several_optimizers import apart
 
 
 class Unsaved:
@@ -29,8 +30,7 @@ class Unsaved:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        every = getattr(optimizer, "optimizers", (optimizer,))
-        self._watched = [(one, _contents(one)) for one in every if _keeps_to_torch(one)]
+        self._watched = [(one, _contents(one)) for one in apart(optimizer) if _keeps_to_torch(one)]
         self._found = False
 
     def changed(self) -> bool:
@@ -53,8 +53,9 @@ def _keeps_to_torch(optimizer: Any) -> bool:
 @cache
 def _torchs_own() -> frozenset[str]:
     """Return the attributes that torch restores, and those of its bookkeeping, which decides no number."""
-    own = {*vars(torch.optim.SGD([torch.zeros(1)])), "_need_device_dtype_check_for_fused"}
-    return frozenset({*own, "step", "_opt_called"})  # the last are set by torch's learning-rate schedulers
+    own = {*vars(torch.optim.SGD([torch.zeros(1)])), "_need_device_dtype_check_for_fused", "_numel_cache"}
+    by_schedulers = {"step", "_opt_called"}
+    return frozenset((own | by_schedulers) - {"defaults"})
 
 
 def _contents(optimizer: torch.optim.Optimizer) -> Mapping[str, bytes]:
@@ -79,14 +80,25 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     def __init__(self, file: io.BytesIO, optimizer: torch.optim.Optimizer) -> None:
         super().__init__(file)
         self._saved = _places(optimizer)
+        parameters = (p for group in optimizer.param_groups for p in group["params"])
+        self._memory = {p.untyped_storage().data_ptr(): self._saved[id(p)] for p in parameters if p.numel()}
 
     def persistent_id(self, thing: Any) -> Any:
         """Return what stands for a thing; None for its content."""
         if id(thing) in self._saved:
             return self._saved[id(thing)]
         if isinstance(thing, nn.Module):
-            return "a model"
-        return (digest(thing), str(thing.dtype)) if isinstance(thing, Tensor) else None
+            is_trained = any(id(p) in self._saved for p in thing.parameters())
+            return "the model" if is_trained else digest([*thing.state_dict().values()])
+        return self._of_tensor(thing) if isinstance(thing, Tensor) else None
+
+    def _of_tensor(self, thing: Tensor) -> str:
+        """Return what stands for a tensor: its content, or the parameter whose memory it shares."""
+        if thing.layout != torch.strided:
+            return digest(thing.to_dense())
+        if (memory := thing.untyped_storage().data_ptr()) in self._memory:
+            return f"a part of {self._memory[memory]}"
+        return digest(thing.float() if thing.is_floating_point() and thing.itemsize == 1 else thing)
 
 
 def _places(optimizer: torch.optim.Optimizer) -> dict[int, str]:
