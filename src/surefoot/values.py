@@ -35,7 +35,7 @@ def name_of(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def free_name(wanted: str, taken: Container[str]) -> str:
+def free_name(wanted: str, taken: Container[str], form: str = "{} ({})") -> str:
     """Return a name or, if it is taken, the same with the first free number: "Adam (2)"."""
-    numbered = (f"{wanted} ({number})" for number in count(2))
+    numbered = (form.format(wanted, number) for number in count(2))
     return wanted if wanted not in taken else next(name for name in numbered if name not in taken)

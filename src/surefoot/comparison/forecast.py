@@ -28,9 +28,8 @@ from surefoot.analysis.scale import Scale
 from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Request
 from surefoot.comparison.try_out import NotTimed, of_every
-from surefoot.design.budget import once
+from surefoot.design.budget import once, wall
 from surefoot.design.trial import Trial
-from surefoot.design.wall_time import wall
 from surefoot.options import Options
 from surefoot.search.proposals import RACING_SEEDS, again, longest
 from surefoot.store import Store

@@ -10,9 +10,8 @@ import time
 from collections.abc import Sequence
 from math import inf
 
-from surefoot.design.budget import once
+from surefoot.design.budget import once, wall
 from surefoot.design.trial import Trial
-from surefoot.design.wall_time import wall
 from surefoot.store import Design, Store
 
 

@@ -8,7 +8,7 @@ optimizers go from seed to seed together, and none begins that would not be done
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
@@ -33,6 +33,16 @@ FEWEST_SEEDS = 5
 def once(timings: Mapping[str, Timing]) -> float:
     """Return the seconds that every worker takes once. Workers share compiled kernels through the cache."""
     return max((timing.cold for timing in timings.values()), default=0.0)
+
+
+def wall(costs: Sequence[float], workers: int) -> float:
+    """Return the seconds until all trials have ended, at least: with many it is close to that.
+
+    Args:
+        costs: seconds of each trial.
+        workers: trials that run side by side.
+    """
+    return max(sum(costs) / workers, max(costs, default=0.0))
 
 
 def read_budget(given: str | timedelta) -> Budget:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain, count
 from math import isfinite
 from typing import Any
 
@@ -22,6 +21,7 @@ from surefoot.options import Options
 from surefoot.search.proposals import TUNING_SEEDS
 from surefoot.store.design import Design, Optimizer
 from surefoot.store.looks import LookPlan
+from surefoot.values import free_name
 
 OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
@@ -139,8 +139,7 @@ def _imports(optimizers: Sequence[Optimizer]) -> Imports:
     names: dict[tuple[str, str], str] = {}
     for module, name in sorted(found):
         taken = {*names.values(), *(one.short_name for one in classes if one.is_local)}
-        numbered = (f"{name}{number}" for number in count(2))
-        names[module, name] = next(one for one in chain([name], numbered) if one not in taken)
+        names[module, name] = free_name(name, taken, "{}{}")
     return names
 
 

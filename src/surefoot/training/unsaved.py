@@ -8,11 +8,11 @@ numbers. Such a trial gives no checkpoint once an attribute has changed: after a
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 import torch
@@ -60,35 +60,51 @@ def _torchs_own() -> frozenset[str]:
 
 def _contents(optimizer: torch.optim.Optimizer) -> Mapping[str, bytes]:
     """Return a hash of the content of each attribute; without those that cannot be pickled."""
-    found = {}
+    found, saved = {}, _Saved.of(optimizer)
     for name, value in vars(optimizer).items():
         if name not in _torchs_own():
             with suppress(Exception):
-                found[name] = _hash(value, optimizer)
+                found[name] = _hash(value, saved)
     return found
 
 
-def _hash(value: Any, optimizer: torch.optim.Optimizer) -> bytes:
+def _hash(value: Any, saved: _Saved) -> bytes:
     buffer = io.BytesIO()
-    _Pickler(buffer, optimizer).dump(value)
+    _Pickler(buffer, saved).dump(value)
     return sha256(buffer.getvalue()).digest()
+
+
+class _Saved(NamedTuple):
+    """What stands for each thing that the `state_dict` of optimizer and model have: by its id, by its memory."""
+
+    things: Mapping[int, str]
+    memory: Mapping[int, str]
+
+    @classmethod
+    def of(cls, optimizer: torch.optim.Optimizer) -> _Saved:
+        """Return it for an optimizer and the parameters that it steps."""
+        parameters = dict(enumerate(p for group in optimizer.param_groups for p in group["params"]))
+        things = {id(optimizer): "it", id(optimizer.state): "state", id(optimizer.param_groups): "groups"}
+        things |= {id(group): f"group {at}" for at, group in enumerate(optimizer.param_groups)}
+        things |= {id(p): f"parameter {at}" for at, p in parameters.items()}
+        return cls(
+            things, {p.untyped_storage().data_ptr(): f"memory {at}" for at, p in parameters.items() if p.numel()}
+        )
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """Writes the content of a value; for what a checkpoint keeps anyway, its place."""
 
-    def __init__(self, file: io.BytesIO, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, file: io.BytesIO, saved: _Saved) -> None:
         super().__init__(file)
-        self._saved = _places(optimizer)
-        parameters = (p for group in optimizer.param_groups for p in group["params"])
-        self._memory = {p.untyped_storage().data_ptr(): self._saved[id(p)] for p in parameters if p.numel()}
+        self._things, self._memory = saved
 
     def persistent_id(self, thing: Any) -> Any:
         """Return what stands for a thing; None for its content."""
-        if id(thing) in self._saved:
-            return self._saved[id(thing)]
+        if id(thing) in self._things:
+            return self._things[id(thing)]
         if isinstance(thing, nn.Module):
-            is_trained = any(id(p) in self._saved for p in thing.parameters())
+            is_trained = any(id(p) in self._things for p in thing.parameters())
             return "the model" if is_trained else digest([*thing.state_dict().values()])
         return self._of_tensor(thing) if isinstance(thing, Tensor) else None
 
@@ -97,13 +113,5 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         if thing.layout != torch.strided:
             return digest(thing.to_dense())
         if (memory := thing.untyped_storage().data_ptr()) in self._memory:
-            return f"a part of {self._memory[memory]}"
+            return self._memory[memory]
         return digest(thing.float() if thing.is_floating_point() and thing.itemsize == 1 else thing)
-
-
-def _places(optimizer: torch.optim.Optimizer) -> dict[int, str]:
-    """Return what stands for each thing that the optimizer's and the model's `state_dict` have."""
-    parameters: Iterable[Tensor] = (p for group in optimizer.param_groups for p in group["params"])
-    shared = {id(optimizer): "it", id(optimizer.state): "state", id(optimizer.param_groups): "groups"}
-    groups = {id(group): f"group {at}" for at, group in enumerate(optimizer.param_groups)}
-    return shared | groups | {id(p): f"parameter {at}" for at, p in enumerate(parameters)}
